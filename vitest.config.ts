@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['{packages,dev,examples,test}/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**', '**/.sluice/**'],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+})
