@@ -1,1 +1,13 @@
-export {}
+export { type ErrorFields, errorResponse, parseErrorFields } from './error-response.ts'
+export * from './messages.ts'
+export { ProtocolError } from './protocol-error.ts'
+export { MessageScanner, type OnMessage, type Watch, watch } from './scan.ts'
+export {
+  cancelRequest,
+  decodeFirstPacket,
+  type FirstPacket,
+  protocol30,
+  protocol32,
+  sslRequest,
+  startupMessage,
+} from './startup.ts'
