@@ -1,0 +1,180 @@
+/**
+ * `npm start`: PostgreSQL with the example's data, and the example Worker in workerd with a Hyperdrive binding to it.
+ *
+ *     lock ─▶ what a crash left ends ─▶ PostgreSQL ─▶ data set ─▶ Worker ─▶ dev.json, banner ─▶ wait
+ *
+ * Whatever has been started is on one stack that is unwound from the top, on Ctrl-C in any of these steps as after an
+ * error. A stop that was asked for ends with exit code 0, because npm prints an error for every other one. Asking
+ * again changes nothing: npm passes a terminal's Ctrl-C on although we have had it too, so every one comes twice.
+ */
+import { mkdir, rm } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { banner } from './banner.ts'
+import { bundleWorker } from './bundle.ts'
+import { type DataSet, ensureDataSet } from './dataset.ts'
+import { readDevFile, removeDevFile, writeDevFile } from './devfile.ts'
+import { alreadyRunning, Failure, postgresEnded, workerEnded, wrongUsage } from './failure.ts'
+import { type Lock, takeLock } from './lock.ts'
+import { fromPort } from './ports.ts'
+import { endSurvivor, serverOf, startPostgres } from './postgres.ts'
+import { progressBar } from './progress.ts'
+import { startWorker } from './worker.ts'
+
+const USAGE = `npm start [-- options]
+
+  --port <number>           the Worker's port, or the next free one (8787)
+  --database-port <number>  PostgreSQL's port, or the next free one (5433)
+  --folder <path>           where the database and the logs are kept (.sluice)
+  --worker <file>           another Worker than the example's
+  --data <file>             another data set: exports dataVersion and makeData`
+
+interface Options {
+  port: number
+  databasePort: number
+  folder: string
+  worker: string
+  data: string
+}
+
+async function start(options: Options, stopped: AbortSignal): Promise<void> {
+  const begun = performance.now()
+  const { folder } = options
+  const devFile = join(folder, 'dev.json')
+  await mkdir(folder, { recursive: true })
+  await using running = new AsyncDisposableStack()
+
+  const lock = await takeLock(join(folder, 'lock'))
+  if ('heldBy' in lock) throw alreadyRunning(lock.heldBy, await whereItIs(devFile))
+  running.defer(lock.release)
+  await mend(lock, folder, devFile)
+
+  const onSpawn = lock.note
+  const postgres = await fromPort(options.databasePort, port =>
+    startPostgres({ dataFolder: clusterOf(folder), port, signal: stopped, onSpawn }),
+  )
+  running.use(postgres)
+
+  const { dataVersion: version, makeData: make } = await import(options.data)
+  const onProgress = progressBar('Making the data set', process.stdout)
+  const filling = ensureDataSet(postgres.url, 'sluice', { version, make } satisfies DataSet, onProgress)
+  const database = await unlessStopped(filling, stopped)
+
+  const script = await bundleWorker(options.worker)
+  const worker = await fromPort(options.port, port =>
+    startWorker({
+      ...{ script, port, signal: stopped, onSpawn },
+      ...{ hyperdrives: { HYPERDRIVE: database }, bindings: { DATABASE_URL: database } },
+    }),
+  )
+  running.use(worker)
+
+  const pids = { start: process.pid, postgres: postgres.pid, workerd: worker.pid }
+  await writeDevFile(devFile, { worker: worker.url, database, pids })
+  running.defer(() => removeDevFile(devFile))
+
+  const notes = [
+    worker.port !== options.port && `port ${options.port} was taken, so the Worker is on ${worker.port}`,
+    postgres.port !== options.databasePort &&
+      `port ${options.databasePort} was taken, so PostgreSQL is on ${postgres.port}`,
+    postgres.note,
+  ]
+  console.log(
+    banner({
+      ...{ worker: worker.url, database, dataFolder: relative('', folder) || folder },
+      ...{ readyMs: performance.now() - begun, notes: notes.filter(note => typeof note === 'string') },
+    }),
+  )
+  const ended = Promise.race([
+    worker.ended.then(workerEnded),
+    postgres.ended.then(how => postgresEnded(how, postgres.log)),
+  ])
+  throw await unlessStopped(ended, stopped)
+}
+
+// Of the major version that made it: no other one can read it.
+const clusterOf = (folder: string) => join(folder, 'postgres-18')
+
+async function whereItIs(devFile: string): Promise<string> {
+  const dev = await readDevFile(devFile)
+  return dev
+    ? `Worker ${dev.worker}, PostgreSQL on port ${new URL(dev.database).port}`
+    : 'it is still starting'
+}
+
+/** Ends what outlived a start that was killed, and removes what says that it runs. */
+async function mend(lock: Lock, folder: string, devFile: string): Promise<void> {
+  const server = await serverOf(clusterOf(folder))
+  await Promise.all([...lock.left, ...(server ? [server] : [])].map(endSurvivor))
+  await removeDevFile(devFile)
+  // Miniflare's temporary files: it makes them below TMPDIR, and can't remove them when it is killed.
+  const temporary = join(folder, 'tmp')
+  await rm(temporary, { recursive: true, force: true })
+  await mkdir(temporary)
+  process.env.TMPDIR = temporary
+}
+
+function unlessStopped<T>(work: Promise<T>, stopped: AbortSignal): Promise<T> {
+  const stop = new Promise<never>((_, reject) => {
+    if (stopped.aborted) reject(stopped.reason)
+    stopped.addEventListener('abort', () => reject(stopped.reason), { once: true })
+  })
+  return Promise.race([work, stop])
+}
+
+function options(words: string[]): Options | 'help' {
+  const text = { type: 'string' } as const
+  const { values } = (() => {
+    try {
+      const options = {
+        port: text,
+        'database-port': text,
+        folder: text,
+        worker: text,
+        data: text,
+        help: { type: 'boolean' },
+      } as const
+      return parseArgs({ args: words, options })
+    } catch (error) {
+      throw wrongUsage((error as Error).message)
+    }
+  })()
+  if (values.help) return 'help'
+  const port = (name: 'port' | 'database-port', otherwise: number) => {
+    const given = Number(values[name] ?? otherwise)
+    if (!Number.isInteger(given) || given < 1 || given > 65_535)
+      throw wrongUsage(`--${name} is not a port: ${values[name]}`)
+    return given
+  }
+  const root = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+  return {
+    port: port('port', 8787),
+    databasePort: port('database-port', 5433),
+    folder: values.folder ? resolve(values.folder) : root('.sluice'),
+    worker: values.worker ? resolve(values.worker) : root('examples/worker/src/worker-production-db.ts'),
+    data: values.data ? pathToFileURL(resolve(values.data)).href : 'sluice-example-worker/data',
+  }
+}
+
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (stop.signal.aborted) return
+    console.log('\n  Stopping …')
+    // What is cut off in the middle (filling the database) may fail where nobody waits for it any more.
+    process.on('uncaughtException', () => {}).on('unhandledRejection', () => {})
+    stop.abort()
+  })
+}
+try {
+  const chosen = options(process.argv.slice(2))
+  if (chosen === 'help') console.log(USAGE)
+  else await start(chosen, stop.signal)
+} catch (error) {
+  if (!stop.signal.aborted) {
+    console.error(error instanceof Failure ? `sluice: ${error.message}` : error)
+    process.exitCode = 1
+  }
+}
+process.exit()
