@@ -1,0 +1,218 @@
+/**
+ * Neon's serverless driver: single statements by HTTP, transactions and cursors over its WebSocket.
+ *
+ * Neon's options keep their names and the guide's values. They are set on the one client or request that uses
+ * them; nothing global changes, except `fetchEndpoint` and `fetchFunction` when you give them, which the
+ * driver knows only globally. `poolQueryViaFetch` decides here what it decides in Neon's `Pool`: whether a
+ * statement outside a transaction goes by HTTP.
+ */
+import type { Client, NeonConfig } from '@neondatabase/serverless'
+import type { Target } from '../url.ts'
+import {
+  type Answer,
+  type ConnectRequest,
+  type Driver,
+  type DriverConnection,
+  load,
+  type Statement,
+  startupOptions,
+  typeParsers,
+} from './driver.ts'
+
+export interface NeonOptions {
+  /** wss rather than ws to the proxy. Default true. */
+  useSecureWebSocket?: boolean
+  /** Start-up, clear-text password and first query in one flight, where the server asks for the password in clear text. Default 'password'. */
+  pipelineConnect?: 'password' | false
+  /** The writes of one turn of the event loop become one WebSocket message. Default true. */
+  coalesceWrites?: boolean
+  /** Statements outside a transaction go by HTTP. Default true. */
+  poolQueryViaFetch?: boolean
+  /** Where the WebSocket proxy is, without its scheme. Default: the database's host, path /v2. */
+  wsProxy?: NeonConfig['wsProxy']
+  /** For runtimes without a global WebSocket. */
+  webSocketConstructor?: NeonConfig['webSocketConstructor']
+  /** Where HTTP goes; set globally, as the driver has it so. Default: the database's host, path /sql. */
+  fetchEndpoint?: NeonConfig['fetchEndpoint']
+  /** What fetches; set globally, as the driver has it so. Default: the runtime's fetch. */
+  fetchFunction?: NeonConfig['fetchFunction']
+}
+
+type NeonModule = typeof import('@neondatabase/serverless')
+
+const packageName = '@neondatabase/serverless'
+
+export function neonDriver(options: NeonOptions = {}): Driver {
+  const { poolQueryViaFetch = true, fetchEndpoint, fetchFunction } = options
+  const loadNeon = async () => {
+    const module = await load(packageName, () => import('@neondatabase/serverless'))
+    if (fetchEndpoint !== undefined) module.neonConfig.fetchEndpoint = fetchEndpoint
+    if (fetchFunction !== undefined) module.neonConfig.fetchFunction = fetchFunction
+    return module
+  }
+  return {
+    name: 'neon',
+    connect: async request => connect(await loadNeon(), options, request),
+    ...(poolQueryViaFetch && {
+      oneShot: async (target, statement, signal) => fetchAnswer(await loadNeon(), target, statement, signal),
+    }),
+  }
+}
+
+async function fetchAnswer(
+  { neon }: NeonModule,
+  target: Target,
+  statement: Statement,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { text, params, rowMode } = statement
+  const answer = await neon(urlOf(target), { fullResults: true, arrayMode: true }).query(
+    text,
+    params as (string | null)[],
+    {
+      arrayMode: rowMode === 'array',
+      types: typeParsers(statement) as never,
+      fetchOptions: { signal },
+    },
+  )
+  return answer as unknown as Answer
+}
+
+async function connect(
+  module: NeonModule,
+  options: NeonOptions,
+  { target, signal }: ConnectRequest,
+): Promise<DriverConnection> {
+  const { host, port } = target.hosts[0]!
+  const startup = startupOptions(target)
+  const client = new module.Client({
+    host,
+    port,
+    user: target.user,
+    database: target.database,
+    password: target.password ?? '',
+    ssl: false,
+    ...(target.applicationName && { application_name: target.applicationName }),
+    ...(startup && { options: startup }),
+  } as never)
+  const config = client.neonConfig
+  config.useSecureWebSocket = options.useSecureWebSocket ?? true
+  config.pipelineConnect = options.pipelineConnect ?? 'password'
+  config.coalesceWrites = options.coalesceWrites ?? true
+  if (options.wsProxy !== undefined) config.wsProxy = options.wsProxy
+  if (options.webSocketConstructor !== undefined) config.webSocketConstructor = options.webSocketConstructor
+  const connection = new NeonConnection(client, module)
+  const abort = () => connection.destroy()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    await aborted(client.connect(), signal)
+  } catch (error) {
+    connection.destroy()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+  return connection
+}
+
+class NeonConnection implements DriverConnection {
+  status: 'I' | 'T' | 'E' = 'I'
+  closed = false
+  /** The WebSocket carries no CancelRequest: a statement that is given up takes its connection with it. */
+  readonly cancel = undefined
+  private readonly client: Client
+  private readonly Query: ExtendedQueryClass
+  private end: (() => void) | undefined
+
+  constructor(client: Client, module: NeonModule) {
+    this.client = client
+    this.Query = extendedQuery(module)
+    const gone = () => {
+      this.closed = true
+      this.end?.()
+    }
+    client.on('error', gone)
+    client.on('end', gone)
+    client.connection.on(
+      'readyForQuery' as never,
+      ((message: { status: 'I' | 'T' | 'E' }) => {
+        this.status = message.status
+      }) as never,
+    )
+  }
+
+  query(statement: Statement): Promise<Answer> {
+    const { text, params, rowMode, simple } = statement
+    return new Promise((resolve, reject) => {
+      this.end = () => reject(new Error('the WebSocket closed'))
+      const config = {
+        text,
+        values: params,
+        rowMode: rowMode === 'array' ? 'array' : undefined,
+        types: typeParsers(statement),
+      }
+      const done = (error: Error | null, answer: Answer | Answer[]) => {
+        this.end = undefined
+        if (error) reject(error)
+        else resolve(Array.isArray(answer) ? answer[answer.length - 1]! : answer)
+      }
+      const query = new this.Query(config, undefined, done)
+      query.simple = simple === true
+      this.client.query(query as never)
+    })
+  }
+
+  close() {
+    this.closed = true
+    this.client.end().catch(() => {})
+  }
+  destroy() {
+    this.closed = true
+    const stream = this.client.connection.stream as unknown as { destroy?: () => void; end?: () => void }
+    stream.destroy?.()
+    this.end?.()
+  }
+  ref() {}
+  unref() {}
+}
+
+interface ExtendedQuery {
+  simple: boolean
+}
+type ExtendedQueryClass = new (
+  config: unknown,
+  values: undefined,
+  callback: (error: Error | null, answer: Answer | Answer[]) => void,
+) => ExtendedQuery
+
+let extended: ExtendedQueryClass | undefined
+
+/** The driver takes the simple protocol for a text without parameters, which would run several statements in one text. */
+function extendedQuery({ Client }: NeonModule): ExtendedQueryClass {
+  if (extended) return extended
+  const { Query } = Client as unknown as { Query: new (...args: unknown[]) => object }
+  extended = class extends Query {
+    simple = false
+    requiresPreparation() {
+      return !this.simple
+    }
+  } as unknown as ExtendedQueryClass
+  return extended
+}
+
+/** The promise, unless the signal aborts first. */
+function aborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason as Error)
+    if (signal.aborted) return abort()
+    signal.addEventListener('abort', abort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
+function urlOf({ hosts, user, password, database }: Target): string {
+  const { host, port } = hosts[0]!
+  const secret = password === undefined ? '' : `:${encodeURIComponent(password)}`
+  const name = host.includes(':') ? `[${host}]` : host
+  return `postgresql://${encodeURIComponent(user)}${secret}@${name}:${port}/${encodeURIComponent(database)}`
+}

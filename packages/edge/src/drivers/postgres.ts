@@ -1,0 +1,139 @@
+/**
+ * postgres.js, one client per connection.
+ *
+ * Its own pool, reconnecting, time-outs and value types are all switched off: it opens sockets in a loop when
+ * a server closes during start-up, and knows no query deadline. It connects with its first query, so that
+ * one is empty and answered by the stream, without a trip. A parametrised statement costs two trips the first
+ * time on a connection, then one; where the URL names a transaction pooler (no named statements) always two.
+ */
+import type postgres from 'postgres'
+import type { DriverStream } from '../socket/stream.ts'
+import {
+  type Answer,
+  type ConnectRequest,
+  type Driver,
+  type DriverConnection,
+  load,
+  type Statement,
+  startupOptions,
+} from './driver.ts'
+
+/** postgres.js would encode parameters by the types that the server tells: ours are text already. */
+const asIs = { to: 0, from: [] as number[], serialize: (text: string) => text, parse: (text: string) => text }
+const builtinTypes = [16, 17, 20, 21, 23, 25, 26, 114, 700, 701, 1082, 1114, 1184, 3802]
+
+export const postgresDriver: Driver = {
+  name: 'postgres',
+  async connect({ target, dial, signal, sendCancel }: ConnectRequest) {
+    const { default: connect } = await load('postgres', () => import('postgres'))
+    const stream = await dial()
+    stream.answersEmptyQuery = true
+    let taken = false
+    const options = startupOptions(target)
+    const client = connect({
+      host: 'localhost',
+      port: 5432,
+      username: target.user,
+      database: target.database,
+      password: () => target.password ?? '',
+      ssl: false,
+      max: 1,
+      prepare: !target.pooled,
+      fetch_types: false,
+      idle_timeout: 0,
+      max_lifetime: 0,
+      connect_timeout: 0,
+      backoff: false,
+      onnotice: () => {},
+      types: Object.fromEntries(builtinTypes.map(oid => [`as_is_${oid}`, { ...asIs, to: oid }])),
+      connection: {
+        ...(target.applicationName && { application_name: target.applicationName }),
+        ...(options && { options }),
+      },
+      // The one socket; a second call is a reconnect, which is not the driver's to decide.
+      socket: () => {
+        if (taken) throw new Error('the connection is closed')
+        taken = true
+        return stream
+      },
+    } as never) as unknown as postgres.Sql
+    const abort = () => stream.destroy(signal.reason as Error)
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      await client.unsafe('')
+    } catch (error) {
+      stream.destroy()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+    return new PostgresConnection(client, stream, sendCancel && (signal => sendCancel(stream, signal)))
+  },
+}
+
+class PostgresConnection implements DriverConnection {
+  readonly cancel: DriverConnection['cancel']
+  private readonly client: postgres.Sql
+  private readonly stream: DriverStream
+
+  constructor(client: postgres.Sql, stream: DriverStream, cancel: DriverConnection['cancel']) {
+    this.client = client
+    this.stream = stream
+    this.cancel = cancel
+  }
+
+  async query({ text, params, rowMode, decoderFor, simple }: Statement): Promise<Answer> {
+    const query = this.client.unsafe(
+      text,
+      params as never,
+      { prepare: true, simple: simple === true } as never,
+    )
+    const answer = (await query.raw()) as unknown as RawAnswer | RawAnswer[]
+    // A text of several statements gives an answer of each, one behind the other.
+    const last = (
+      Array.isArray(answer[0]) && 'command' in answer[0] ? answer[answer.length - 1] : answer
+    ) as RawAnswer
+    const columns = last.columns ?? []
+    const decoders = columns.map(({ type }, column) => decoderFor(type, column))
+    const decode = (bytes: Uint8Array | null, column: number) =>
+      bytes === null ? null : decoders[column]!(utf8.decode(bytes))
+    const rows = last.map(row => {
+      const values = row.map(decode)
+      if (rowMode === 'array') return values
+      return Object.fromEntries(columns.map(({ name }, column) => [name, values[column]]))
+    })
+    return {
+      rows,
+      fields: columns.map(({ name, type }) => ({ name, dataTypeID: type })),
+      command: last.command ?? '',
+      rowCount: last.count,
+    }
+  }
+
+  get status() {
+    return this.stream.status
+  }
+  get closed() {
+    return this.stream.closed
+  }
+  close() {
+    this.client.end({ timeout: 0 }).catch(() => {})
+  }
+  destroy() {
+    this.stream.destroy()
+  }
+  ref() {
+    this.stream.ref()
+  }
+  unref() {
+    this.stream.unref()
+  }
+}
+
+type RawAnswer = (Uint8Array | null)[][] & {
+  readonly columns?: readonly { name: string; type: number }[]
+  readonly command: string | null
+  readonly count: number | null
+}
+
+const utf8 = new TextDecoder()

@@ -1,0 +1,64 @@
+/** From a parsed URL to a connected stream: hosts in their order, TLS as sslmode says. */
+import { cancelRequest } from '@sluice/wire'
+import { isWorkerd } from '../runtime.ts'
+import type { Target } from '../url.ts'
+import { openNodeSocket } from './node.ts'
+import type { OpenRaw, TlsWish } from './raw.ts'
+import { DriverStream } from './stream.ts'
+import { openWorkerSocket } from './workerd.ts'
+
+const openRaw: OpenRaw = isWorkerd ? openWorkerSocket : openNodeSocket
+
+/**
+ * sslmode as libpq reads it (PostgreSQL documentation, "Protection Provided in Different Modes").
+ * `allow` asks for TLS first, as `prefer` does: nothing is gained by going in the clear first.
+ */
+export function tlsWish(target: Target): TlsWish {
+  const { sslmode, sslrootcert } = target
+  const direct = target.sslnegotiation === 'direct'
+  return {
+    use: sslmode === 'disable' ? 'off' : sslmode === 'allow' || sslmode === 'prefer' ? 'try' : 'must',
+    direct,
+    // With a root certificate at hand `require` verifies it, for compatibility with old libpq.
+    verifyChain:
+      sslmode === 'verify-ca' ||
+      sslmode === 'verify-full' ||
+      (sslmode === 'require' && sslrootcert !== undefined),
+    verifyName: sslmode === 'verify-full',
+    rootCertificate: sslrootcert,
+    certificate: target.sslcert,
+    key: target.sslkey,
+  }
+}
+
+/** Tries the hosts one after another; rejects with the last host's error. */
+export async function dial(target: Target, signal: AbortSignal): Promise<DriverStream> {
+  const wish = tlsWish(target)
+  let last: unknown
+  for (const { host, port } of target.hosts) {
+    const stream = new DriverStream()
+    try {
+      stream.attach(await openRaw(host, port, wish, stream, signal))
+      return stream
+    } catch (error) {
+      if (signal.aborted) throw error
+      last = error
+    }
+  }
+  throw last
+}
+
+/**
+ * CancelRequest on a connection of its own (PostgreSQL documentation, "Canceling Requests in Progress").
+ * Resolves when the server has closed it: from then on the cancel can hit nothing else.
+ */
+export async function sendCancel(target: Target, stream: DriverStream, signal: AbortSignal): Promise<void> {
+  const key = stream.cancelKey
+  if (key === undefined) return
+  const carrier = await dial(target, signal)
+  await new Promise<void>(resolve => {
+    carrier.onClosed = resolve
+    signal.addEventListener('abort', () => carrier.destroy(), { once: true })
+    carrier.write(cancelRequest(key.processId, key.secretKey))
+  })
+}

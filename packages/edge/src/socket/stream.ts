@@ -1,0 +1,220 @@
+/**
+ * The socket that a driver gets: enough of a `net.Socket` for node-postgres and postgres.js, on any runtime.
+ *
+ *     driver ──write──▶ DriverStream ──▶ RawSocket        (already connected, TLS done)
+ *     driver ◀──data─── DriverStream ◀── scanner ◀── RawSocket
+ *
+ * On the way it reads the headers of what the server says, so that the library knows by structure, on every
+ * driver, what no error code tells: whether the session ever became ready, its transaction status, its cancel
+ * key. The bytes themselves pass untouched.
+ */
+import {
+  BackendKeyData,
+  EmptyQueryResponse,
+  MessageScanner,
+  ParameterStatus,
+  ReadyForQuery,
+  watch,
+} from '@sluice/wire'
+import type { RawEvents, RawSocket } from './raw.ts'
+
+type Listener = (...values: never[]) => void
+
+const watched = watch({ whole: [ReadyForQuery, BackendKeyData, ParameterStatus] })
+
+/** EmptyQueryResponse and ReadyForQuery (idle): the answer to an empty Query. */
+const emptyAnswer = Uint8Array.of(EmptyQueryResponse, 0, 0, 0, 4, ReadyForQuery, 0, 0, 0, 5, 0x49)
+
+export interface CancelKey {
+  readonly processId: number
+  readonly secretKey: Uint8Array
+}
+
+export class DriverStream implements RawEvents {
+  /** True from the session's first ReadyForQuery on: what is written after it may be a statement. */
+  ready = false
+  status: 'I' | 'T' | 'E' = 'I'
+  closed = false
+  cancelKey: CancelKey | undefined
+  /** What the server reported of itself at login (in_hot_standby, server_version, …). */
+  readonly parameters = new Map<string, string>()
+  /** Called once when the socket is gone, after the driver has heard it. */
+  onClosed: (() => void) | undefined
+  /** True while an empty Query is answered here, without a trip: how a driver that connects with its first query is made to connect. */
+  answersEmptyQuery = false
+  writable = true
+
+  private raw: RawSocket | undefined
+  private failure: Error | undefined
+  private readonly scanner = new MessageScanner(watched)
+  private readonly listeners = new Map<string, { listener: Listener; once: boolean }[]>()
+
+  attach(raw: RawSocket): void {
+    this.raw = raw
+  }
+
+  get destroyed(): boolean {
+    return this.closed
+  }
+
+  /** postgres.js asks for this before it says goodbye. */
+  get readyState(): 'open' | 'closed' {
+    return this.closed ? 'closed' : 'open'
+  }
+
+  // RawEvents
+
+  onData(chunk: Uint8Array): void {
+    if (this.closed) return
+    try {
+      this.scanner.feed(chunk, this.onMessage)
+    } catch (error) {
+      this.destroy(error as Error)
+      return
+    }
+    this.emit('data', asBuffer(chunk))
+  }
+
+  onClose(error: Error | undefined): void {
+    if (this.closed) return
+    this.closed = true
+    this.writable = false
+    const cause = this.failure ?? error
+    if (cause) this.emit('error', cause)
+    this.emit('end')
+    this.emit('close', cause !== undefined)
+    this.onClosed?.()
+  }
+
+  private readonly onMessage = (type: number, bytes: Uint8Array, start: number, end: number): void => {
+    if (type === ReadyForQuery) {
+      this.ready = true
+      const status = bytes[start]
+      this.status = status === 0x54 ? 'T' : status === 0x45 ? 'E' : 'I'
+    } else if (type === BackendKeyData && end - start >= 8) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start)
+      this.cancelKey = { processId: view.getInt32(0), secretKey: bytes.slice(start + 4, end) }
+    } else if (type === ParameterStatus) {
+      const [name, value] = new TextDecoder().decode(bytes.subarray(start, end)).split('\0')
+      this.parameters.set(name ?? '', value ?? '')
+    }
+  }
+
+  // What drivers call
+
+  write(chunk: Uint8Array, encoding?: unknown, callback?: (error?: Error) => void): boolean {
+    const sent = (typeof encoding === 'function' ? encoding : callback) as
+      | ((error?: Error) => void)
+      | undefined
+    if (this.closed || this.raw === undefined) {
+      sent?.(new Error('the connection is closed'))
+      return false
+    }
+    if (this.answersEmptyQuery && this.ready) {
+      this.answersEmptyQuery = false
+      queueMicrotask(() => this.emit('data', asBuffer(emptyAnswer)))
+      sent?.()
+      return true
+    }
+    this.raw.write(chunk, sent)
+    return true
+  }
+
+  end(chunk?: Uint8Array): this {
+    if (chunk instanceof Uint8Array && chunk.length > 0) this.write(chunk)
+    this.writable = false
+    this.raw?.end()
+    return this
+  }
+
+  destroy(error?: Error): this {
+    if (this.closed) return this
+    this.failure ??= error
+    this.raw?.destroy()
+    // The runtime may tell of the close late or, for a socket of a request that has ended, never.
+    this.onClose(undefined)
+    return this
+  }
+
+  /** The stream is connected before a driver gets it: the driver hears so in the next turn. */
+  connect(): this {
+    queueMicrotask(() => this.emit('connect'))
+    return this
+  }
+
+  setNoDelay(): this {
+    return this
+  }
+  setKeepAlive(): this {
+    return this
+  }
+  setTimeout(): this {
+    return this
+  }
+  pause(): this {
+    return this
+  }
+  resume(): this {
+    return this
+  }
+  ref(): this {
+    this.raw?.ref()
+    return this
+  }
+  unref(): this {
+    this.raw?.unref()
+    return this
+  }
+
+  // The part of EventEmitter that drivers use
+
+  on(event: string, listener: Listener): this {
+    return this.listen(event, listener, false)
+  }
+  once(event: string, listener: Listener): this {
+    return this.listen(event, listener, true)
+  }
+  off(event: string, listener: Listener): this {
+    const kept = this.listeners.get(event)?.filter(entry => entry.listener !== listener) ?? []
+    this.listeners.set(event, kept)
+    return this
+  }
+  addListener(event: string, listener: Listener): this {
+    return this.on(event, listener)
+  }
+  removeListener(event: string, listener: Listener): this {
+    return this.off(event, listener)
+  }
+  removeAllListeners(event?: string): this {
+    if (event === undefined) this.listeners.clear()
+    else this.listeners.delete(event)
+    return this
+  }
+  emit(event: string, ...values: unknown[]): boolean {
+    const entries = this.listeners.get(event)
+    if (entries === undefined || entries.length === 0) return false
+    // `listen` and `off` replace the array, so this one does not change under the loop.
+    for (const entry of entries) {
+      if (entry.once) this.off(event, entry.listener)
+      entry.listener(...(values as never[]))
+    }
+    return true
+  }
+
+  private listen(event: string, listener: Listener, once: boolean): this {
+    this.listeners.set(event, [...(this.listeners.get(event) ?? []), { listener, once }])
+    return this
+  }
+}
+
+/** Drivers read integers with Buffer's methods; on Node a chunk is a Buffer already. */
+function asBuffer(chunk: Uint8Array): Uint8Array {
+  const { Buffer } = globalThis as {
+    Buffer?: {
+      from(bytes: ArrayBufferLike, offset: number, length: number): Uint8Array
+      isBuffer(value: unknown): boolean
+    }
+  }
+  if (Buffer === undefined || Buffer.isBuffer(chunk)) return chunk
+  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+}

@@ -1,0 +1,182 @@
+/**
+ * Sockets in workerd: `connect()` of `cloudflare:sockets`.
+ *
+ * Writes of one turn of the event loop leave as one chunk (a query is five messages), cut into pieces of
+ * 32 kB that wait for each other: one write of some 124 kB kills the connection on deployed Workers.
+ * The runtime verifies certificates against public authorities, always and by name: `sslmode=require`
+ * is `verify-full` here, and a certificate of one's own needs Hyperdrive or Sluice in between.
+ */
+import { sslRequest } from '@sluice/wire'
+import { builtin } from '../runtime.ts'
+import {
+  bytesBeforeTls,
+  type OpenRaw,
+  oddTlsAnswer,
+  type RawEvents,
+  type RawSocket,
+  tlsRefused,
+} from './raw.ts'
+
+/** The part of Cloudflare's `Socket` that is used here (Workers documentation, "TCP sockets"). */
+interface WorkerSocket {
+  readonly readable: ReadableStream<Uint8Array>
+  readonly writable: WritableStream<Uint8Array>
+  readonly opened: Promise<unknown>
+  close(): Promise<void>
+  startTls(options?: { expectedServerHostname?: string }): WorkerSocket
+}
+type Connect = (
+  address: { hostname: string; port: number },
+  options: { secureTransport: 'off' | 'on' | 'starttls'; allowHalfOpen: boolean },
+) => WorkerSocket
+
+const pieceBytes = 32 * 1024
+
+export const openWorkerSocket: OpenRaw = async (host, port, wish, events, signal) => {
+  const { connect } = builtin<{ connect: Connect }>('cloudflare:sockets')
+  const open = (secureTransport: 'off' | 'on' | 'starttls') =>
+    connect({ hostname: host, port }, { secureTransport, allowHalfOpen: false })
+  if (wish.use === 'off') return started(open('off'), events, signal)
+  if (wish.direct) return started(open('on'), events, signal)
+  try {
+    const plain = open('starttls')
+    const secured = await abortable(negotiate(plain, wish.use === 'must'), plain, signal)
+    return await started(secured, events, signal)
+  } catch (error) {
+    // libpq's `prefer`: without TLS when TLS fails. A refusal of the port itself fails again at once.
+    if (wish.use === 'must' || signal.aborted) throw error
+    return started(open('off'), events, signal)
+  }
+}
+
+async function negotiate(socket: WorkerSocket, must: boolean): Promise<WorkerSocket> {
+  await socket.opened
+  const writer = socket.writable.getWriter()
+  await writer.write(sslRequest())
+  writer.releaseLock()
+  const reader = socket.readable.getReader()
+  const { value, done } = await reader.read()
+  reader.releaseLock()
+  if (done || value === undefined) throw new Error('the server closed the connection')
+  if (value.length !== 1) throw value[0] === 0x53 ? bytesBeforeTls() : oddTlsAnswer()
+  if (value[0] === 0x53) return socket.startTls()
+  if (value[0] !== 0x4e) throw oddTlsAnswer()
+  if (must) throw tlsRefused()
+  return socket
+}
+
+async function started(socket: WorkerSocket, events: RawEvents, signal: AbortSignal): Promise<RawSocket> {
+  await abortable(socket.opened, socket, signal)
+  return new WorkerRawSocket(socket, events)
+}
+
+/** The promise, unless the signal aborts first: then the socket is closed and the reason thrown. */
+function abortable<T>(promise: Promise<T>, socket: WorkerSocket, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      socket.close().catch(() => {})
+      reject(signal.reason as Error)
+    }
+    if (signal.aborted) return abort()
+    signal.addEventListener('abort', abort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
+class WorkerRawSocket implements RawSocket {
+  private readonly socket: WorkerSocket
+  private readonly events: RawEvents
+  private readonly writer: WritableStreamDefaultWriter<Uint8Array>
+  private waiting: Uint8Array[] = []
+  private callbacks: ((error?: Error) => void)[] = []
+  private flushing = false
+  private ending = false
+  private closed = false
+
+  constructor(socket: WorkerSocket, events: RawEvents) {
+    this.socket = socket
+    this.events = events
+    this.writer = socket.writable.getWriter()
+    this.read()
+  }
+
+  write(chunk: Uint8Array, sent?: (error?: Error) => void): void {
+    if (this.closed) return sent?.(new Error('the connection is closed'))
+    this.waiting.push(chunk)
+    if (sent) this.callbacks.push(sent)
+    this.flush()
+  }
+
+  end(): void {
+    this.ending = true
+    this.flush()
+  }
+
+  destroy(): void {
+    this.close(undefined)
+  }
+
+  ref(): void {}
+  unref(): void {}
+
+  private flush(): void {
+    if (this.flushing || this.closed) return
+    this.flushing = true
+    queueMicrotask(async () => {
+      try {
+        while (this.waiting.length > 0 && !this.closed) {
+          const bytes = joined(this.waiting)
+          const callbacks = this.callbacks
+          this.waiting = []
+          this.callbacks = []
+          for (let at = 0; at < bytes.length; at += pieceBytes) {
+            await this.writer.write(bytes.subarray(at, at + pieceBytes))
+          }
+          for (const sent of callbacks) sent()
+        }
+        this.flushing = false
+        if (this.ending) this.close(undefined)
+      } catch (error) {
+        this.close(error as Error)
+      }
+    })
+  }
+
+  private async read(): Promise<void> {
+    try {
+      const reader = this.socket.readable.getReader()
+      for (;;) {
+        const { value, done } = await reader.read()
+        if (done || this.closed) break
+        this.events.onData(value)
+      }
+      this.close(undefined)
+    } catch (error) {
+      this.close(error as Error)
+    }
+  }
+
+  private close(error: Error | undefined): void {
+    if (this.closed) return
+    this.closed = true
+    for (const sent of this.callbacks) sent(error ?? new Error('the connection is closed'))
+    this.callbacks = []
+    // A socket of a request that has ended refuses even this.
+    this.socket.close().catch(() => {})
+    this.events.onClose(error)
+  }
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const [only] = chunks
+  if (chunks.length === 1 && only) return only
+  let length = 0
+  for (const chunk of chunks) length += chunk.length
+  const all = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    all.set(chunk, at)
+    at += chunk.length
+  }
+  return all
+}
