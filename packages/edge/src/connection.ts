@@ -1,0 +1,184 @@
+/**
+ * One server connection of a route: a driver's connection, and what this library knows of it.
+ *
+ *     open ──run()──▶ busy ──answer──▶ open ──▶ … ──▶ closed
+ *                       └─ lost, given up, odd status ──▶ unusable: closed at its release, never reused
+ *
+ * `run()` decides what an error means: PostgreSQL's own word, a refusal that proves that nothing ran, or a
+ * connection that died, after which only its owner can know whether the statement took effect.
+ */
+import type { Answer, DriverConnection, Statement } from './drivers/driver.ts'
+import { badAnswer, connectionLost, DatabaseError, refused, sqlError } from './errors.ts'
+import type { Leased } from './leases.ts'
+import type { Limit } from './limit.ts'
+import type { Admission, Route } from './route.ts'
+import type { Target } from './url.ts'
+
+/** How long a statement that is given up waits for its cancel to go out, in ms. */
+const cancelMs = 1_000
+
+export class ServerConnection {
+  readonly route: Route
+  readonly target: Target
+  readonly openedAt: number
+  readonly lease: Leased
+  idleSince: number
+  /** What it is held for: a statement ends soon, a transaction or cursor may take long. */
+  heldFor: 'statement' | 'exclusive' | undefined
+  /** How often it was taken; above 1 it may have died unnoticed since. */
+  uses = 0
+  private readonly driver: DriverConnection
+  /** A statement was answered here: the route works. */
+  private answered = false
+  private unusable = false
+  retired = false
+
+  constructor(route: Route, target: Target, driver: DriverConnection, lease: Leased, now: number) {
+    this.route = route
+    this.target = target
+    this.driver = driver
+    this.lease = lease
+    this.openedAt = now
+    this.idleSince = now
+  }
+
+  get status(): 'I' | 'T' | 'E' {
+    return this.driver.status
+  }
+
+  get usable(): boolean {
+    return !this.unusable && !this.driver.closed
+  }
+
+  /**
+   * Runs one statement; the caller has made sure that no other is under way here.
+   * @throws DatabaseError
+   */
+  async run(statement: Statement, limit: Limit, admission: Admission): Promise<Answer> {
+    const { route, target } = this
+    if (!this.usable) throw connectionLost(new Error('it was closed while idle'), route.name, target, 'no')
+    if (limit.ended) throw limit.error(route.name, 'no')
+    const began = performance.now()
+    let failure: DatabaseError | undefined
+    let answer: Answer | undefined
+    try {
+      answer = await this.answerOf(statement, limit)
+      return answer
+    } catch (error) {
+      failure = this.explain(error, limit, admission)
+      throw failure
+    } finally {
+      const ms = performance.now() - began
+      if (failure === undefined || failure.reason === 'sql') {
+        route.latency.query.add(ms)
+        if (admission.trial || !this.answered) route.works(admission)
+        this.answered = true
+      }
+      route.reportQuery(statement, ms, answer, failure)
+    }
+  }
+
+  private answerOf(statement: Statement, limit: Limit): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      limit.whenEnded(() => {
+        this.giveUp().then(() => reject(limit.error(this.route.name, 'maybe')))
+      })
+      this.driver
+        .query(statement)
+        .then(resolve, reject)
+        .finally(() => limit.whenEnded(undefined))
+    })
+  }
+
+  /** Ends a statement that nobody waits for: cancelled on the server where the route can carry that, then closed. */
+  private async giveUp(): Promise<void> {
+    this.unusable = true
+    const { cancel } = this.driver
+    if (cancel) {
+      const signal = AbortSignal.timeout(cancelMs)
+      await new Promise<void>(resolve => {
+        signal.addEventListener('abort', () => resolve(), { once: true })
+        cancel(signal).then(resolve, () => resolve())
+      })
+    }
+    this.driver.destroy()
+  }
+
+  private explain(error: unknown, limit: Limit, admission: Admission): DatabaseError {
+    const { route, target } = this
+    if (limit.ended) return limit.error(route.name, 'maybe')
+    if (error instanceof DatabaseError) return error
+    const { severity } = error as { severity?: unknown }
+    if (typeof severity === 'string') {
+      if (provesNothingRan(error)) {
+        this.unusable = true
+        const refusal = refused(error, route.name, target)
+        route.failed(refusal, admission)
+        return refusal
+      }
+      if (severity === 'FATAL' || severity === 'PANIC') this.unusable = true
+      return sqlError(error, route.name, target, 'maybe')
+    }
+    this.unusable = true
+    if (!this.driver.closed) {
+      this.driver.destroy()
+      return badAnswer(`the driver could not read the answer: ${(error as Error).message}`, route.name)
+    }
+    const lost = connectionLost(error, route.name, target, 'maybe')
+    // One that had worked says nothing of the route: the next connect will.
+    if (admission.trial || !this.answered) route.failed(lost, admission)
+    return lost
+  }
+
+  /** Its session differs from a fresh one: closed at its release, though it still works. */
+  retire(): void {
+    this.retired = true
+  }
+
+  markUnusable(): void {
+    this.unusable = true
+  }
+
+  close(): void {
+    if (this.unusable) this.driver.destroy()
+    else this.driver.close()
+  }
+
+  destroy(): void {
+    this.unusable = true
+    this.driver.destroy()
+  }
+
+  /** An idle connection must not keep a Node process alive. */
+  ref(): void {
+    this.driver.ref()
+  }
+  unref(): void {
+    this.driver.unref()
+  }
+}
+
+/** Sluice's refusals before a statement went on. 08006 is not among them: that one is a connection lost under it. */
+const sluiceRefusals = new Set(['53300', '57P03', '58000', '08001', '08004'])
+
+const hyperdriveRefusals = [
+  'Failed to acquire a connection from the pool',
+  'Server connection attempt failed',
+]
+
+/**
+ * True for a refusal by the pooler in front, made before the statement went on to PostgreSQL.
+ *
+ * Hyperdrive's two texts, and Sluice's own errors, which carry the routine `sluice`. The code alone proves nothing:
+ * a procedure can commit and then raise 53300; but what PostgreSQL raises carries its source file and line.
+ */
+export function provesNothingRan(error: unknown): boolean {
+  const { message, routine, file, line, code } = error as Record<string, unknown>
+  if (file !== undefined || line !== undefined) return false
+  if (routine === 'sluice') return sluiceRefusals.has(code as string)
+  return (
+    routine === undefined &&
+    typeof message === 'string' &&
+    hyperdriveRefusals.some(text => message.startsWith(text))
+  )
+}

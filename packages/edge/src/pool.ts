@@ -1,0 +1,223 @@
+/**
+ * The connections of one route for one owner: a process, or one request on Workers.
+ *
+ *     take() ─────────────▶ idle connection, at once
+ *     acquire() ─▶ idle │ open another │ wait, first come first served ─▶ release() hands over
+ *
+ * The two owners differ in one question, `mayOpen`: a process opens up to its limit; a request shares one
+ * connection among its statements and opens another only while the first is held by a transaction or cursor.
+ *
+ * Invariants: (1) a connection is held by one caller at a time; (2) nobody waits while an idle connection is
+ * there; (3) every wait ends, by hand-over, by the pool's deadline, or by the caller's signal.
+ * There are no timers for idle connections: their age is judged by the clock when they are taken.
+ */
+import type { ServerConnection } from './connection.ts'
+import { DatabaseError, poolExhausted } from './errors.ts'
+import { pause } from './limit.ts'
+import type { Admission, Route } from './route.ts'
+
+export type HeldFor = 'statement' | 'exclusive'
+
+export interface PoolPolicy {
+  /** True for a request's pool: statements share one connection. */
+  readonly share: boolean
+  /** The most connections, over all pools of the route in this isolate. Infinity for none. */
+  readonly limit: number
+}
+
+interface Waiter {
+  readonly heldFor: HeldFor
+  readonly nested: boolean
+  take(connection: ServerConnection): void
+  fail(error: unknown): void
+}
+
+export interface AcquireOptions {
+  readonly signal: AbortSignal
+  readonly admission: Admission
+  /** The caller holds a connection already: it may pass the limit, or it would wait for itself. */
+  readonly nested: boolean
+}
+
+export class Pool {
+  private readonly route: Route
+  private readonly policy: PoolPolicy
+  private readonly idle: ServerConnection[] = []
+  private readonly held = new Set<ServerConnection>()
+  private readonly waiters: Waiter[] = []
+  private opening = 0
+  private closed = false
+
+  constructor(route: Route, policy: PoolPolicy) {
+    this.route = route
+    this.policy = policy
+  }
+
+  /** An idle connection, if there is one: the whole cost of a warm statement. */
+  take(heldFor: HeldFor): ServerConnection | undefined {
+    const { idleMs, lifetimeMs } = this.route.settings
+    const now = Date.now()
+    for (;;) {
+      const connection = this.idle.pop()
+      if (connection === undefined) return undefined
+      const young = now - connection.idleSince <= idleMs && now - connection.openedAt <= lifetimeMs
+      if (connection.usable && young) return this.hold(connection, heldFor, now)
+      this.discard(connection)
+    }
+  }
+
+  /** @throws DatabaseError `pool-exhausted`, or why no connection could be opened; the signal's reason. */
+  async acquire(heldFor: HeldFor, options: AcquireOptions): Promise<ServerConnection> {
+    const connection = this.take(heldFor)
+    if (connection) return connection
+    if (this.mayOpen(options.nested)) return this.open(heldFor, options)
+    return this.wait(heldFor, options)
+  }
+
+  /** Gives a connection back. What is not idle by then is closed. */
+  release(connection: ServerConnection): void {
+    if (!this.held.delete(connection)) return
+    connection.heldFor = undefined
+    if (!connection.usable || connection.retired || connection.status !== 'I' || this.closed) {
+      if (connection.status !== 'I') connection.markUnusable()
+      this.discard(connection)
+      this.serveWaiters()
+      return
+    }
+    const waiter = this.waiters.shift()
+    if (waiter) {
+      waiter.take(this.hold(connection, waiter.heldFor, Date.now()))
+      this.serveWaiters()
+      return
+    }
+    connection.idleSince = Date.now()
+    connection.unref()
+    this.idle.push(connection)
+  }
+
+  /** Closes what is idle now, and the rest as it is given back. */
+  close(): void {
+    this.closed = true
+    for (const connection of this.idle.splice(0)) this.discard(connection)
+  }
+
+  private get size(): number {
+    return this.idle.length + this.held.size + this.opening
+  }
+
+  private mayOpen(nested: boolean): boolean {
+    if (this.policy.share) {
+      if (this.opening > 0) return false
+      for (const { heldFor } of this.held) if (heldFor === 'statement') return false
+      return true
+    }
+    return this.size < (nested ? 2 : 1) * this.policy.limit
+  }
+
+  private hold(connection: ServerConnection, heldFor: HeldFor, now: number): ServerConnection {
+    if (connection.uses++ > 0) this.route.reused++
+    connection.heldFor = heldFor
+    connection.ref()
+    this.route.open.renew(connection.lease, now)
+    this.held.add(connection)
+    return connection
+  }
+
+  private discard(connection: ServerConnection): void {
+    connection.close()
+    this.route.open.remove(connection.lease)
+  }
+
+  private async open(heldFor: HeldFor, options: AcquireOptions): Promise<ServerConnection> {
+    this.opening++
+    let connection: ServerConnection
+    try {
+      connection = await this.connect(options)
+    } catch (error) {
+      this.opening--
+      if (isFull(error) && this.size > 0 && !this.policy.share) return this.wait(heldFor, options)
+      // Whoever waited for this connection would only fail the same way, one deadline later each.
+      if (this.size === 0 && !options.signal.aborted)
+        for (const waiter of this.waiters.splice(0)) waiter.fail(error)
+      else this.serveWaiters()
+      throw error
+    }
+    this.opening--
+    const taken = this.hold(connection, heldFor, Date.now())
+    this.serveWaiters()
+    return taken
+  }
+
+  /** Connects once there is room: below the isolate's limit, and when a full server has room again. */
+  private async connect({ signal, admission, nested }: AcquireOptions): Promise<ServerConnection> {
+    const { route, policy } = this
+    const { connectDeadlineMs } = route.settings
+    const giveUpAt = Date.now() + connectDeadlineMs
+    // A request's pool shares its limit with other requests, and no promise may cross between them: so ask again.
+    const limit = policy.share ? (nested ? 2 : 1) * policy.limit : Number.POSITIVE_INFINITY
+    for (let waitMs = 5; ; waitMs = Math.min(2 * waitMs, 200)) {
+      if (route.open.size(Date.now()) < limit) {
+        try {
+          return await route.connect(signal, admission)
+        } catch (error) {
+          if (!isFull(error) || route.name !== 'direct' || Date.now() + 2 * waitMs > giveUpAt) throw error
+          waitMs = Math.max(waitMs, 50)
+        }
+      } else if (Date.now() > giveUpAt) {
+        throw poolExhausted(route.name, limit, connectDeadlineMs)
+      }
+      await pause(waitMs * (0.5 + Math.random()), signal)
+    }
+  }
+
+  private wait(heldFor: HeldFor, { signal, nested }: AcquireOptions): Promise<ServerConnection> {
+    const { route, policy } = this
+    // A request waits for its own statements, which have deadlines of their own.
+    const waitMs = policy.share ? route.settings.queryDeadlineMs : route.settings.connectDeadlineMs
+    return new Promise((resolve, reject) => {
+      const settle = (end: () => void) => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', abort)
+        const at = this.waiters.indexOf(waiter)
+        if (at >= 0) this.waiters.splice(at, 1)
+        end()
+      }
+      const waiter: Waiter = {
+        heldFor,
+        nested,
+        take: connection => settle(() => resolve(connection)),
+        fail: error => settle(() => reject(error as Error)),
+      }
+      const abort = () => waiter.fail(signal.reason)
+      const timer = setTimeout(() => waiter.fail(poolExhausted(route.name, this.size, waitMs)), waitMs)
+      if (signal.aborted) return abort()
+      signal.addEventListener('abort', abort, { once: true })
+      this.waiters.push(waiter)
+    })
+  }
+
+  /** Opens for those who wait, when room has come without a connection to hand over. */
+  private serveWaiters(): void {
+    const [first] = this.waiters
+    if (first === undefined || !this.mayOpen(first.nested)) return
+    this.opening++
+    const { signal } = new AbortController()
+    this.connect({ signal, admission: { at: Date.now(), trial: false }, nested: first.nested })
+      .finally(() => this.opening--)
+      .then(
+        connection => {
+          this.held.add(connection)
+          this.release(connection)
+        },
+        error => {
+          if (isFull(error) && this.size > 0 && !this.policy.share) return
+          const failing = this.size === 0 ? this.waiters.splice(0) : this.waiters.splice(0, 1)
+          for (const waiter of failing) waiter.fail(error)
+        },
+      )
+  }
+}
+
+/** The server has no connection left (too_many_connections). */
+const isFull = (error: unknown) =>
+  error instanceof DatabaseError && error.code === '53300' && error.reason === 'refused'

@@ -1,0 +1,174 @@
+/**
+ * One way to the database: through the HYPERDRIVE binding, or by DATABASE_URL.
+ *
+ * A route owns what is known of that way and outlives every request: breaker, latencies, counts. It opens
+ * connections; it does not keep them (pool.ts), and it does not choose between routes (best.ts).
+ */
+import { Breaker, type Change } from './breaker.ts'
+import { ServerConnection } from './connection.ts'
+import type { Answer, Driver, Statement } from './drivers/driver.ts'
+import { badUrl, connectDeadline, connectFailed, DatabaseError, type RouteName, refused } from './errors.ts'
+import { Latency } from './latency.ts'
+import { Leases } from './leases.ts'
+import { Limit, within } from './limit.ts'
+import type { QueryEvent, Settings } from './options.ts'
+import { dial, sendCancel } from './socket/dial.ts'
+import { parseUrl, type Target, UrlError } from './url.ts'
+
+/** A connection that no statement used for this long is taken for one whose request has died. */
+const leaseMs = 120_000
+
+/** What the breaker said to a call, and when (ms): a report counts only for the state that admitted it. */
+export interface Admission {
+  readonly at: number
+  /** The one trial of an open breaker. */
+  readonly trial: boolean
+}
+
+export class Route {
+  readonly name: RouteName
+  readonly settings: Settings
+  readonly breaker = new Breaker()
+  readonly latency = { connect: new Latency(), query: new Latency() }
+  /** Connections that are open now. */
+  readonly open = new Leases(leaseMs)
+  opened = 0
+  reused = 0
+  failures = 0
+  /** Statements and transactions that went another way because this one failed or its breaker was open. */
+  fallbacks = 0
+  lastError: { message: string; code: string; at: string } | undefined
+  private readonly readUrl: () => string | undefined
+  private readonly urlName: string
+  private parsed: { url: string; target: Target } | undefined
+
+  constructor(name: RouteName, readUrl: () => string | undefined, settings: Settings) {
+    this.name = name
+    this.readUrl = readUrl
+    this.urlName = name === 'hyperdrive' ? "the HYPERDRIVE binding's connection string" : 'DATABASE_URL'
+    this.settings = settings
+  }
+
+  /** Where this route leads; the connection string is read here and not before. @throws DatabaseError `bad-url` */
+  target(): Target {
+    const url = this.readUrl() ?? ''
+    if (this.parsed?.url === url) return this.parsed.target
+    try {
+      const target = parseUrl(url, this.urlName)
+      this.parsed = { url, target }
+      return target
+    } catch (error) {
+      if (error instanceof UrlError) throw badUrl(error.message, error.hint, this.name)
+      throw error
+    }
+  }
+
+  get driver(): Driver {
+    return this.settings.driverFor(this.name, this.target())
+  }
+
+  /**
+   * Opens one connection and logs in, within the connect deadline.
+   * @throws DatabaseError; none of them sent a statement. The caller's own abort passes as its signal's reason.
+   */
+  async connect(caller: AbortSignal, admission: Admission): Promise<ServerConnection> {
+    const target = this.target()
+    const { connectDeadlineMs } = this.settings
+    const limit = new Limit(connectDeadlineMs, caller)
+    const { signal } = limit
+    const lease = this.open.add(Date.now())
+    const began = performance.now()
+    try {
+      const connection = await within(
+        this.driver.connect({
+          target,
+          signal,
+          dial: () => dial(target, signal),
+          sendCancel:
+            this.name === 'direct' && !target.pooled
+              ? (stream, end) => sendCancel(target, stream, end)
+              : undefined,
+        }),
+        signal,
+        late => late.destroy(),
+      )
+      this.opened++
+      this.latency.connect.add(performance.now() - began)
+      return new ServerConnection(this, target, connection, lease, Date.now())
+    } catch (error) {
+      this.open.remove(lease)
+      // A trial whose own request gives up says nothing: its lease ends by the clock, and another tries.
+      if (caller.aborted) throw caller.reason
+      const failure = this.explain(error, limit, target)
+      this.failures++
+      if (failure.reason !== 'driver-missing') this.failed(failure, admission)
+      throw failure
+    } finally {
+      limit.clear()
+    }
+  }
+
+  private explain(error: unknown, limit: Limit, target: Target): DatabaseError {
+    if (limit.ended) return connectDeadline(this.name, target, this.settings.connectDeadlineMs)
+    if (error instanceof DatabaseError) return error
+    if (typeof (error as { severity?: unknown }).severity === 'string')
+      return refused(error, this.name, target)
+    return connectFailed(error, this.name, target)
+  }
+
+  /** One statement without a connection, where the driver has such a way. */
+  async oneShot(
+    send: NonNullable<Driver['oneShot']>,
+    statement: Statement,
+    limit: Limit,
+    explain: (error: unknown) => DatabaseError,
+  ): Promise<Answer> {
+    const began = performance.now()
+    let answer: Answer | undefined
+    let failure: DatabaseError | undefined
+    try {
+      answer = await within(send(this.target(), statement, limit.signal), limit.signal)
+      return answer
+    } catch (error) {
+      failure = explain(error)
+      throw failure
+    } finally {
+      const ms = performance.now() - began
+      if (failure === undefined || failure.reason === 'sql') this.latency.query.add(ms)
+      this.reportQuery(statement, ms, answer, failure)
+    }
+  }
+
+  /** A statement was answered on a connection of this route. */
+  works({ trial, at }: Admission): void {
+    this.report(this.breaker.succeeded(Date.now(), trial, at), undefined)
+  }
+
+  /** A connection of this route could not be had, or died before it ever answered. */
+  failed(error: DatabaseError, { trial, at }: Admission): void {
+    this.lastError = { message: error.message, code: error.code, at: new Date().toISOString() }
+    this.report(this.breaker.failed(Date.now(), trial, Math.random(), at), error)
+  }
+
+  private report(change: Change | undefined, cause: DatabaseError | undefined): void {
+    if (change === undefined) return
+    const { log, onRouteChange } = this.settings
+    const why = cause ? `: ${cause.message}` : ''
+    log(`sluice: the ${this.name} route went from ${change.from} to ${change.to}${why}`)
+    onRouteChange?.({ route: this.name, from: change.from, to: change.to, ...(cause && { cause }) })
+  }
+
+  reportQuery(statement: Statement, ms: number, answer: Answer | undefined, error: Error | undefined): void {
+    const { onQuery, reportParameters } = this.settings
+    if (onQuery === undefined) return
+    const event: QueryEvent = {
+      route: this.name,
+      text: statement.text,
+      ms,
+      rowCount: answer?.rowCount ?? null,
+      ...(reportParameters && { params: statement.params }),
+      ...(error && { error }),
+    }
+    onQuery(event)
+  }
+}
