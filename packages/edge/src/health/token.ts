@@ -1,0 +1,27 @@
+/** Whether a request carries the token that the page demands. */
+
+/** 'none': nothing is demanded. 'given': demanded, and right. 'missing': demanded, and absent or wrong. */
+export async function tokenState(
+  request: Request,
+  env: unknown,
+  token: string | ((env: never) => string | undefined) | undefined,
+): Promise<'none' | 'given' | 'missing'> {
+  if (token === undefined) return 'none'
+  const wanted = typeof token === 'function' ? token(env as never) : token
+  const given = /^Bearer +(.+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
+  // A token that is demanded but not set lets nobody in.
+  if (!wanted || given === undefined) return 'missing'
+  return (await equal(given.trim(), wanted)) ? 'given' : 'missing'
+}
+
+/** Compares digests, so that neither length nor first difference shows in the time it takes. */
+async function equal(a: string, b: string): Promise<boolean> {
+  const [left, right] = await Promise.all([digest(a), digest(b)])
+  let difference = 0
+  for (const [place, byte] of left.entries()) difference |= byte ^ right[place]!
+  return difference === 0
+}
+
+async function digest(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
+}

@@ -1,0 +1,96 @@
+/**
+ * One measurement of the path to the database, for health pages: which route served it, how long connecting took,
+ * how long each query.
+ */
+import { onBestRoute } from './best.ts'
+import type { Answer, Statement } from './drivers/driver.ts'
+import { noRoute, type RouteName } from './errors.ts'
+import { Limit } from './limit.ts'
+import type { Admission, Route } from './route.ts'
+import { enterScope, type Scope } from './scope/scope.ts'
+
+export interface Measurement {
+  /** The route that answered these very queries. */
+  readonly route: RouteName
+  /** In ms; null where an open connection was used, or the driver needs none. */
+  readonly connectMs: number | null
+  readonly queryMs: readonly number[]
+  /**
+   * True if the PostgreSQL behind is on this machine and nothing announced itself in between: a binding in local
+   * development leads straight there, without pool or cache.
+   */
+  readonly plainLocal: boolean
+}
+
+const probe: Statement = {
+  text: "select coalesce(inet_client_addr() << '127.0.0.0/8' or inet_client_addr() = '::1', true)",
+  params: [],
+  rowMode: 'array',
+  decoderFor: () => text => text,
+}
+
+export interface MeasureOptions {
+  /** How many queries, one after another. Default 1. */
+  samples?: number
+  /** How long all of it may take, in ms. */
+  deadlineMs?: number
+}
+
+export async function measure(
+  routes: readonly Route[],
+  { samples = 1, deadlineMs }: MeasureOptions,
+): Promise<Measurement> {
+  if (routes[0] === undefined) throw noRoute()
+  const { settings } = routes[0]
+  const limit = new Limit(deadlineMs ?? settings.queryDeadlineMs)
+  const { scope, leave } = enterScope(settings.perRequest)
+  try {
+    return await onBestRoute(routes, scope, (route, admission) =>
+      measureOn(route, admission, scope, samples, limit),
+    )
+  } finally {
+    limit.clear()
+    leave()
+  }
+}
+
+async function measureOn(
+  route: Route,
+  admission: Admission,
+  scope: Scope,
+  samples: number,
+  limit: Limit,
+): Promise<Measurement> {
+  const { oneShot } = route.driver
+  if (oneShot) {
+    const timed = await repeat(samples, () => oneShot(route.target(), probe, limit.signal))
+    return { route: route.name, connectMs: null, ...timed }
+  }
+  const pool = scope.pool(route)
+  const began = performance.now()
+  const idle = pool.take('exclusive')
+  const connection =
+    idle ?? (await pool.acquire('exclusive', { signal: limit.signal, admission, nested: false }))
+  const connectMs = connection.uses > 1 ? null : performance.now() - began
+  try {
+    const timed = await repeat(samples, () => connection.run(probe, limit, admission))
+    return { route: route.name, connectMs, ...timed }
+  } finally {
+    pool.release(connection)
+  }
+}
+
+async function repeat(
+  samples: number,
+  ask: () => Promise<Answer>,
+): Promise<Pick<Measurement, 'queryMs' | 'plainLocal'>> {
+  const queryMs: number[] = []
+  let answer: Answer | undefined
+  for (let sample = 0; sample < samples; sample++) {
+    const began = performance.now()
+    answer = await ask()
+    queryMs.push(performance.now() - began)
+  }
+  const [row] = (answer?.rows ?? []) as string[][]
+  return { queryMs, plainLocal: row?.[0] === 't' }
+}
