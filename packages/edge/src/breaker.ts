@@ -4,38 +4,30 @@
  *              failuresToOpen failures                due, to one caller
  *     closed ──────────────────────────▶ open ─────────────────────────▶ half-open ─┐ lease over:
  *        ▲            failed()            ▲ ▲           admit()           │  │  ▲───┘ admit() lends it again
- *        │                         failed() └────── failed() by the trial ┘  │
- *        │ succeeded() or failed()        │                                  │ succeeded() by the trial
- *        └───────────────────────── returning ◀─────────────────────────────┘
- *           once returnMs are over      admits a growing share
+ *        │                       failed() │ └────── failed() by the trial ┘  │
+ *        │ the first report after         │                                  │ succeeded() by the trial
+ *        └───────────────────────── returning ◀──────────────────────────────┘
+ *             returnMs                admits a growing share
  *
  * Invariants: (1) at most one trial is alive; it is a lease, judged by the clock, for its owner may die without
  * a word. (2) Who may not go is told so at once. (3) A report counts only for a call that was admitted since the
- * state began: what comes later than that says nothing about the route as it is now. (4) Time and one successful
+ * state began: one that comes later says nothing about the route as it is now. (4) Time and one successful
  * trial lead from every state to closed.
  *
- * Not here: what a connection failure is (route.ts); timers and clocks; an error of the SQL is no failure.
+ * Not here: what a connection failure is (the SQL's errors are none), the clock, the log.
  */
 
 export interface BreakerOptions {
-  /** Consecutive connection failures that open it. One alone is bad luck. */
+  /** Consecutive connection failures that open it: one alone is bad luck. */
   failuresToOpen: number
-  /** Wait before the first trial; doubles with each opening until traffic is fully back. Jitter takes up to half off. */
+  /** Wait before the first trial. It doubles with each opening until traffic is fully back; jitter takes up to half off. */
   firstBackoffMs: number
-  /** A minute: longer, and a route that is back stays unused for no reason. */
+  /** A minute: after a longer one a route that is back stays unused for no reason. */
   maxBackoffMs: number
   /** How long a trial may take before another caller gets one: twice the default connect deadline. */
   trialLeaseMs: number
   /** How long the return of traffic takes, so that a pool that has just started is not run over. */
   returnMs: number
-}
-
-export const breakerDefaults: Readonly<BreakerOptions> = {
-  failuresToOpen: 3,
-  firstBackoffMs: 1000,
-  maxBackoffMs: 60_000,
-  trialLeaseMs: 10_000,
-  returnMs: 5000,
 }
 
 /** `failures`: connection failures in a row. */
@@ -51,19 +43,29 @@ export interface Change {
   failures: number
 }
 
-/** The share of traffic that is let through at once when a route comes back. */
-const firstShare = 0.1
+const closed = (failures = 0): BreakerState => ({ at: 'closed', failures })
+
+/** The end of the return is a matter of time alone. */
+const settled = (state: BreakerState, now: number) =>
+  state.at === 'returning' && now >= state.fullAt ? closed() : state
 
 export class Breaker {
   readonly #options: BreakerOptions
-  #state: BreakerState = { at: 'closed', failures: 0 }
-  /** Only calls admitted from here on are evidence. */
+  #state = closed()
+  /** Only calls that were admitted from here on are evidence. */
   #since = Number.NEGATIVE_INFINITY
   /** How often it opened since it was last closed. */
   #openings = 0
 
   constructor(options?: Partial<BreakerOptions>) {
-    this.#options = { ...breakerDefaults, ...options }
+    this.#options = {
+      failuresToOpen: 3,
+      firstBackoffMs: 1000,
+      maxBackoffMs: 60_000,
+      trialLeaseMs: 10_000,
+      returnMs: 5000,
+      ...options,
+    }
   }
 
   /** 'go' and 'trial' use the route and report how connecting went; 'no' takes another route at once. */
@@ -72,61 +74,73 @@ export class Breaker {
     switch (state.at) {
       case 'closed':
         return 'go'
-      case 'open':
-        return now < state.nextTrialAt ? 'no' : this.#lend(now)
-      case 'half-open':
-        return now < state.trialExpiresAt ? 'no' : this.#lend(now)
-      case 'returning': {
-        const share = (now - state.since) / (state.fullAt - state.since)
-        return random < Math.max(firstShare, share) ? 'go' : 'no'
-      }
-      default:
-        return state satisfies never
-    }
-  }
-
-  /**
-   * A connection was made.
-   * @param admittedAt the `now` that was given to `admit`: without it a late report can't be told from a fresh one
-   */
-  succeeded(now: number, wasTrial: boolean, admittedAt = now): Change | undefined {
-    const from = this.#state.at
-    this.#settle(now)
-    const state = this.#state
-    switch (state.at) {
-      case 'closed':
-        state.failures = 0
-        break
-      case 'half-open':
-        if (wasTrial && admittedAt >= this.#since) {
-          this.#since = now
-          this.#state = { at: 'returning', failures: 0, since: now, fullAt: now + this.#options.returnMs }
-        }
-        break
-      case 'open':
       case 'returning':
+        // A tenth at once: on Workers the clock may stand still, and somebody has to go first.
+        return random < Math.max(0.1, (now - state.since) / (state.fullAt - state.since)) ? 'go' : 'no'
+      case 'open':
+        if (now < state.nextTrialAt) return 'no'
+        break
+      case 'half-open':
+        if (now < state.trialExpiresAt) return 'no'
         break
       default:
         state satisfies never
     }
-    return this.#change(from)
+    this.#since = now
+    this.#state = {
+      at: 'half-open',
+      failures: state.failures,
+      trialExpiresAt: now + this.#options.trialLeaseMs,
+    }
+    return 'trial'
+  }
+
+  /**
+   * A connection was made.
+   * @param admittedAt the `now` that `admit` was given: without it a late report is taken for a fresh one
+   */
+  succeeded(now: number, wasTrial: boolean, admittedAt = now): Change | undefined {
+    return this.#report(now, wasTrial, admittedAt)
   }
 
   /** A connection could not be made. `admittedAt` as in `succeeded`. */
   failed(now: number, wasTrial: boolean, random: number, admittedAt = now): Change | undefined {
+    return this.#report(now, wasTrial, admittedAt, random)
+  }
+
+  /** For people to read. */
+  state(now: number): BreakerState {
+    return { ...settled(this.#state, now) }
+  }
+
+  /** @param random given with a failure */
+  #report(now: number, wasTrial: boolean, admittedAt: number, random?: number): Change | undefined {
+    const { failuresToOpen, firstBackoffMs, maxBackoffMs, returnMs } = this.#options
     const from = this.#state.at
-    this.#settle(now)
-    const state = this.#state
+    const state = settled(this.#state, now)
+    const failures = state.failures + 1
+    if (state.at === 'closed' && from !== 'closed') this.#openings = 0
+    const open = (): BreakerState => ({
+      at: 'open',
+      failures,
+      nextTrialAt: now + Math.min(maxBackoffMs, firstBackoffMs * 2 ** this.#openings++) * (1 - random! / 2),
+    })
+
+    let next = state
     if (admittedAt >= this.#since) {
       switch (state.at) {
         case 'closed':
-          if (++state.failures >= this.#options.failuresToOpen) this.#open(now, random)
+          next = random === undefined ? closed() : failures < failuresToOpen ? closed(failures) : open()
           break
         case 'half-open':
-          if (wasTrial) this.#open(now, random)
+          if (!wasTrial) break
+          if (random === undefined) {
+            this.#since = now
+            next = { at: 'returning', failures: 0, since: now, fullAt: now + returnMs }
+          } else next = open()
           break
         case 'returning':
-          this.#open(now, random)
+          if (random !== undefined) next = open()
           break
         case 'open':
           break
@@ -134,45 +148,7 @@ export class Breaker {
           state satisfies never
       }
     }
-    return this.#change(from)
-  }
-
-  /** For people to read. */
-  state(now: number): BreakerState {
-    const state = this.#state
-    return state.at === 'returning' && now >= state.fullAt ? { at: 'closed', failures: 0 } : { ...state }
-  }
-
-  #lend(now: number): 'trial' {
-    this.#since = now
-    this.#state = {
-      at: 'half-open',
-      failures: this.#state.failures,
-      trialExpiresAt: now + this.#options.trialLeaseMs,
-    }
-    return 'trial'
-  }
-
-  #open(now: number, random: number): void {
-    const { firstBackoffMs, maxBackoffMs } = this.#options
-    const backoffMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** this.#openings++)
-    this.#state = {
-      at: 'open',
-      failures: this.#state.failures + (this.#state.at === 'closed' ? 0 : 1),
-      nextTrialAt: now + backoffMs * (1 - random / 2),
-    }
-  }
-
-  /** The end of the return is a matter of time: it becomes visible with the next report. */
-  #settle(now: number): void {
-    if (this.#state.at === 'returning' && now >= this.#state.fullAt) {
-      this.#state = { at: 'closed', failures: 0 }
-      this.#openings = 0
-    }
-  }
-
-  #change(from: BreakerState['at']): Change | undefined {
-    const { at, failures } = this.#state
-    return at === from ? undefined : { from, to: at, failures }
+    this.#state = next
+    return next.at === from ? undefined : { from, to: next.at, failures: next.failures }
   }
 }

@@ -97,7 +97,7 @@ export class Query<Row = Record<string, unknown>>
     return new Query(this.executor, this.strings, this.values, { ...this.options, ...options })
   }
 
-  // biome-ignore lint/suspicious/noThenProperty: a query is awaited like a promise, and only then runs
+  /** A query is awaited like a promise, and only then runs. */
   then<Result = Rows<Row>, Otherwise = never>(
     onRows?: ((rows: Rows<Row>) => Result | PromiseLike<Result>) | null,
     onError?: ((error: unknown) => Otherwise | PromiseLike<Otherwise>) | null,

@@ -101,7 +101,10 @@ class WorkerRawSocket implements RawSocket {
   }
 
   write(chunk: Uint8Array, sent?: (error?: Error) => void): void {
-    if (this.closed) return sent?.(new Error('the connection is closed'))
+    if (this.closed) {
+      sent?.(new Error('the connection is closed'))
+      return
+    }
     this.waiting.push(chunk)
     if (sent) this.callbacks.push(sent)
     this.flush()

@@ -7,7 +7,7 @@
 
 export type ArrayOf<T> = (T | null | ArrayOf<T>)[]
 
-/** @param element the text of one element that is neither array nor null; null gives NULL */
+/** @param element the text of one element that is no array, null for NULL */
 export function encodeArray(array: readonly unknown[], element: (value: unknown) => string | null): string {
   const parts = Array.from(array, each => {
     if (Array.isArray(each)) return encodeArray(each, element)
@@ -17,45 +17,23 @@ export function encodeArray(array: readonly unknown[], element: (value: unknown)
   return `{${parts.join()}}`
 }
 
-/** @param delimiter what stands between elements: a comma, but a semicolon in arrays of `box` */
-export function parseArray<T>(text: string, element: (text: string) => T, delimiter = ','): ArrayOf<T> {
-  let at = text.indexOf('{') + 1
+/** A brace, a quoted element, or one without quotes. */
+const tokens = /[{}]|"((?:[^"\\]|\\.)*)"|[^{},"]+/gs
+/** box[] is the one built-in array whose elements hold commas and stand between semicolons. */
+const tokensOfBoxes = /[{}]|[^{};]+/g
 
-  const unquote = () => {
-    let value = ''
-    let from = at
-    for (; text[at] !== '"' && at < text.length; at++) {
-      if (text[at] === '\\') {
-        value += text.slice(from, at++)
-        from = at
-      }
-    }
-    return value + text.slice(from, at++)
+export function parseArray<T>(text: string, element: (text: string) => T, ofBoxes?: boolean): ArrayOf<T> {
+  let list: ArrayOf<T> = []
+  const outer = [list]
+  for (const [token, quoted] of text.slice(text.indexOf('{')).matchAll(ofBoxes ? tokensOfBoxes : tokens)) {
+    if (token === '{') {
+      outer.push(list)
+      const inner: ArrayOf<T> = []
+      list.push(inner)
+      list = inner
+    } else if (token === '}') list = outer.pop()!
+    else if (token === 'NULL') list.push(null)
+    else list.push(element(quoted?.replace(/\\(.)/gs, '$1') ?? token!))
   }
-
-  const list = (): ArrayOf<T> => {
-    const values: ArrayOf<T> = []
-    while (at < text.length) {
-      const char = text[at]
-      if (char === '}') {
-        at++
-        break
-      }
-      if (char === '{') {
-        at++
-        values.push(list())
-      } else if (char === '"') {
-        at++
-        values.push(element(unquote()))
-      } else if (char === delimiter) at++
-      else {
-        const from = at
-        while (at < text.length && text[at] !== delimiter && text[at] !== '}') at++
-        const word = text.slice(from, at)
-        values.push(word === 'NULL' ? null : element(word))
-      }
-    }
-    return values
-  }
-  return list()
+  return list[0] as ArrayOf<T>
 }

@@ -12,8 +12,8 @@
  * int8, numeric and money stay text because a number would lose digits, date and time because a Date would
  * invent a time zone. A time that a Date can't hold, or in a DateStyle other than ISO, stays text.
  *
- * The OIDs of built-in types never change (src/include/catalog/pg_type.dat of PostgreSQL); those of enums,
- * domains and extensions differ between databases and are unknown here.
+ * The OIDs of built-in types never change (PostgreSQL's pg_type.dat); those of enums, domains and extensions
+ * differ between databases and are unknown here.
  */
 import { type ArrayOf, parseArray } from './array.ts'
 import { fromBytea } from './bytes.ts'
@@ -21,59 +21,63 @@ import { fromBytea } from './bytes.ts'
 export type Decoder = (text: string) => unknown
 
 const asText: Decoder = text => text
+const bool: Decoder = text => text === 't'
+const json: Decoder = text => JSON.parse(text)
 
 const isoTime =
-  /^(\d{4,})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(\.\d+)?(?:([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?)?)?( BC)?$/
+  /^(\d{4,})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):([\d.]+)(?:([+-])(\d\d):?(\d\d)?:?(\d\d)?)?)?( BC)?$/
 
 /** A date or timestamp, with or without an offset. Microseconds are cut off: a Date has none. */
 function time(text: string): Date | number | string {
-  if (text === 'infinity') return Number.POSITIVE_INFINITY
-  if (text === '-infinity') return Number.NEGATIVE_INFINITY
   const match = isoTime.exec(text)
-  if (!match) return text
-  const [, year, month, day, hour = 0, minute = 0, second = 0, fraction = 0] = match
-  const [offsetHour = 0, offsetMinute = 0, offsetSecond = 0] = match.slice(9, 12)
-  const seconds = (h: number | string, m: number | string, s: number | string) => +h * 3600 + +m * 60 + +s
-  const offset = seconds(offsetHour, offsetMinute, offsetSecond) * (match[8] === '-' ? -1 : 1)
-  const midnight = new Date(0).setUTCFullYear(match[12] ? 1 - +year! : +year!, +month! - 1, +day!)
-  const date = new Date(
-    midnight + (seconds(hour, minute, second) - offset) * 1000 + Math.trunc(+fraction * 1000 + 1e-6),
-  )
+  if (!match) return /^-?infinity$/.test(text) ? Number(text.replace('i', 'I')) : text
+  const part = (index: number) => Number(match[index] ?? 0)
+  const offset = (index: number) => Number(`${match[7] ?? ''}${match[index] ?? 0}`)
+  const date = new Date(0)
+  date.setUTCFullYear(match[11] ? 1 - part(1) : part(1), part(2) - 1, part(3))
+  // The millionth of a millisecond makes up for 56.789 * 1000 being a little less than 56789.
+  date.setUTCHours(part(4) - offset(8), part(5) - offset(9), -offset(10), part(6) * 1000 + 1e-6)
   return Number.isNaN(+date) ? text : date
 }
 
-const json: Decoder = text => JSON.parse(text)
-
-const scalars = new Map<number, Decoder>()
-/** By the OID of the array type: what reads one element. */
-const elements = new Map<number, Decoder>()
-
-for (const [decoder, ...oids] of [
-  [text => text === 't', 16, 1000],
-  [fromBytea, 17, 1001],
-  [Number, 21, 1005, 23, 1007, 26, 1028, 700, 1021, 701, 1022],
-  [json, 114, 199, 3802, 3807],
-  [time, 1114, 1115, 1184, 1185],
-] as [Decoder, ...number[]][]) {
-  oids.forEach((oid, index) => {
-    const table = index % 2 ? elements : scalars
-    table.set(oid, decoder)
-  })
+/** By the OID of a type, and of the array of that type. What isn't here stays text. */
+const decoders: Record<number, Decoder> = {
+  16: bool, // bool
+  1000: bool,
+  17: fromBytea, // bytea
+  1001: fromBytea,
+  21: Number, // int2
+  1005: Number,
+  23: Number, // int4
+  1007: Number,
+  26: Number, // oid
+  1028: Number,
+  700: Number, // float4
+  1021: Number,
+  701: Number, // float8
+  1022: Number,
+  114: json, // json
+  199: json,
+  3802: json, // jsonb
+  3807: json,
+  1114: time, // timestamp
+  1115: time,
+  1184: time, // timestamptz
+  1185: time,
 }
 
-/** Arrays whose elements stay text: xml[], int8[], text[], uuid[], numeric[], date[], … */
-const textArrays =
-  '143 271 629 651 719 775 791 1002 1003 1006 1008 1009 1010 1011 1012 1013 1014 1015 1016 1017 1018 1019 1020 1027 1034 1040 1041 1182 1183 1187 1231 1263 1270 1561 1563 2201 2207 2208 2209 2210 2211 2287 2949 2951 3221 3643 3644 3645 3735 3770 3905 3907 3909 3911 3913 3927 4073 4090 4097 4192 5039 6150 6151 6152 6153 6155 6157'
-for (const oid of textArrays.split(' ')) elements.set(+oid, asText)
+/** The OIDs of the built-in array types. */
+const arrays =
+  /^(143|199|271|629|651|719|775|791|10([0-2]\d|3[^3]|4[01])|11(15|8[2357])|1231|1263|1270|156[13]|22(0[1789]|1[01]|87)|29(49|51)|3221|364[345]|3735|3770|3807|39(0[579]|1[13]|27)|4073|409[07]|4192|5039|615[0-357])$/
 
-/** box[] is the one array whose elements hold commas and stand between semicolons. */
-const delimiterOf = (oid: number) => (oid === 1020 ? ';' : ',')
+const inArray = (oid: number, element: Decoder) => (text: string) => parseArray(text, element, oid === 1020)
+
+const isArray = (oid: number) => arrays.test(String(oid))
 
 /** What reads the values of one column: ask once per column of a result, call per value. */
 export function decoderFor(oid: number): Decoder {
-  const element = elements.get(oid)
-  if (!element) return scalars.get(oid) ?? asText
-  return text => parseArray(text, element, delimiterOf(oid))
+  const decoder = decoders[oid] ?? asText
+  return isArray(oid) ? inArray(oid, decoder) : decoder
 }
 
 export const decode = (oid: number, text: string): unknown => decoderFor(oid)(text)
@@ -84,34 +88,32 @@ export interface DrizzleColumn {
   readonly baseColumn?: DrizzleColumn | undefined
 }
 
-/** The dates and times that `new Date(text)`, which Drizzle uses, reads right. */
-const readByDate = /^[1-9]\d{3}-[^ ]{5}( [\d:.]+([+-]\d\d(:\d\d)?)?)?$/
+/** The dates and times that Drizzle, by `new Date(text)`, reads right: not BC, the first millennium, infinity. */
+const ordinaryTime = /^[1-9]\d{3}-.{5}( [\d:.]+([+-]\d\d(:\d\d)?)?)?$/
 
 /**
  * `decoderFor`, where Drizzle decodes again: its columns want times as text, and raw `sql` fields give what its
  * node-postgres session gives, times as text too.
  *
  * Give the column that a field is, so that these come out right as well: a JSON string that itself looks like
- * JSON (Drizzle parses every string), NULL in an array (it maps NULL as a value), arrays of enums, and in date
- * mode the times that `new Date` misreads (BC, the first millennium, infinity, offsets with seconds).
+ * JSON (Drizzle parses every string), NULL in an array (Drizzle maps it as a value), arrays of enums, and, in
+ * date mode, the times that `new Date` misreads.
  */
 export function decoderForDrizzle(oid: number, column?: DrizzleColumn): Decoder {
   let leaf = column
   while (leaf?.baseColumn) leaf = leaf.baseColumn
-  const type = leaf?.columnType
-  let decoder = elements.get(oid) ?? scalars.get(oid) ?? asText
-  if (type === 'PgTimestamp' || type === 'PgDate') {
-    decoder = text => (readByDate.test(text) ? text : time(text))
-  } else if (decoder === time || type === 'PgJson' || type === 'PgJsonb') decoder = asText
+  const type = leaf?.columnType ?? ''
+  let decoder = decoders[oid] ?? asText
+  if (/^Pg(Timestamp|Date)$/.test(type)) decoder = text => (ordinaryTime.test(text) ? text : time(text))
+  else if (decoder === time || /^PgJson/.test(type)) decoder = asText
 
-  if (column?.baseColumn) return text => keepNulls(parseArray(text, decoder, delimiterOf(oid)))
-  return elements.has(oid) ? text => parseArray(text, decoder, delimiterOf(oid)) : decoder
+  const array = inArray(oid, decoder)
+  return column?.baseColumn ? text => keepNulls(array(text)) : isArray(oid) ? array : decoder
 }
 
 /** Drizzle's array columns call `map` on what they get: this one leaves NULL alone. It stays an array, for caches. */
-function keepNulls<T>(array: ArrayOf<T>): ArrayOf<T> {
+function keepNulls(array: ArrayOf<unknown>): ArrayOf<unknown> {
   for (const each of array) if (Array.isArray(each)) keepNulls(each)
-  const map = (change: (value: unknown) => unknown) =>
-    Array.from(array, each => (each === null ? null : change(each)))
+  const map = (change: Decoder) => Array.from(array, each => (each === null ? null : change(each as string)))
   return Object.defineProperty(array, 'map', { value: map })
 }

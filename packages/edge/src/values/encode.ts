@@ -1,12 +1,20 @@
 /**
  * JavaScript values as PostgreSQL reads them: text, the same for every driver, without knowing the type.
  *
- * An array becomes an SQL array, any other object JSON; `Json` marks an array or a string that is JSON.
+ *     null                                   NULL
+ *     boolean, number, bigint, string        as printed
+ *     Date                                   ISO 8601 in UTC
+ *     ArrayBuffer and views of one, Buffer   bytea
+ *     Array                                  an SQL array; `Json` makes it JSON
+ *     any other object                       JSON
+ *
+ * `undefined` is refused, as a forgotten value is more likely than a wanted NULL. Views that are not of bytes,
+ * a Float32Array for example, are sent as their bytes, never guessed to be arrays of numbers.
  */
 import { encodeArray } from './array.ts'
-import { toHex } from './bytes.ts'
+import { toBytea } from './bytes.ts'
 
-/** A value that is to be sent as JSON whatever it is: `new Json([1, 2])` for a jsonb column. */
+/** A value that is sent as JSON whatever it is: `new Json([1, 2])` for a jsonb column. */
 export class Json {
   readonly value: unknown
 
@@ -15,60 +23,42 @@ export class Json {
   }
 }
 
-/** A parameter that has no form in SQL. The message names its position, never its value. */
-export class ParameterError extends TypeError {
-  readonly code = '22023'
-  override readonly name = 'ParameterError'
-}
-
-function json(value: unknown, name: string): string {
-  let text: string | undefined
-  try {
-    text = JSON.stringify(value)
-  } catch {
-    throw new ParameterError(
-      `parameter ${name} can't be written as JSON: it holds a bigint or contains itself`,
-    )
-  }
-  if (text === undefined) throw new ParameterError(`parameter ${name} has no JSON form`)
-  return text
-}
-
-/** ISO 8601 in UTC; years outside 1 to 9999 as PostgreSQL writes them. */
-function timestamp(date: Date, name: string): string {
-  if (Number.isNaN(+date)) throw new ParameterError(`parameter ${name} is an Invalid Date`)
+/** Years outside 1 to 9999 as PostgreSQL writes them: 12026-…, and 0044-… BC. */
+function timestamp(date: Date): string | undefined {
   const year = date.getUTCFullYear()
-  const rest = date.toISOString().slice(-20)
-  return year > 0 ? String(year).padStart(4, '0') + rest : `${String(1 - year).padStart(4, '0') + rest} BC`
+  if (Number.isNaN(year)) return undefined
+  const [digits, era] = year > 0 ? [year, ''] : [1 - year, ' BC']
+  return String(digits).padStart(4, '0') + date.toISOString().slice(-20) + era
 }
 
-function encodeNamed(value: unknown, name: string): string | null {
-  switch (typeof value) {
-    case 'string':
-      return value
-    case 'number':
-      return Object.is(value, -0) ? '-0' : String(value)
-    case 'boolean':
-    case 'bigint':
-      return String(value)
-    case 'undefined':
-      throw new ParameterError(`parameter ${name} is undefined; pass null for SQL NULL`)
-    case 'object':
-      if (value === null) return null
-      if (Array.isArray(value)) return encodeArray(value, each => encodeNamed(each, `${name} (an element)`))
-      if (value instanceof Date) return timestamp(value, name)
-      if (ArrayBuffer.isView(value))
-        return toHex(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
-      if (value instanceof ArrayBuffer) return toHex(new Uint8Array(value))
-      return json(value instanceof Json ? value.value : value, name)
-    default:
-      throw new ParameterError(`parameter ${name} is a ${typeof value}, which has no form in SQL`)
+function json(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    // A bigint, a circle, or a toJSON that threw.
+    return undefined
   }
 }
 
 /**
  * @param position counted from 1, as in `$1`
  * @returns null for SQL NULL
- * @throws ParameterError
+ * @throws TypeError that names the position and never the value
  */
-export const encode = (value: unknown, position: number): string | null => encodeNamed(value, `$${position}`)
+export function encode(value: unknown, position: number): string | null {
+  const refuse = (problem: string) => new TypeError(`parameter $${position} ${problem}`)
+  if (value === undefined) throw refuse('is undefined; pass null for SQL NULL')
+  if (typeof value === 'function' || typeof value === 'symbol') throw refuse(`is a ${typeof value}`)
+  if (value === null) return null
+  if (typeof value !== 'object') return Object.is(value, -0) ? '-0' : String(value)
+  if (Array.isArray(value)) return encodeArray(value, each => encode(each, position))
+  if (value instanceof ArrayBuffer) return toBytea(new Uint8Array(value))
+  if (ArrayBuffer.isView(value)) return toBytea(value)
+  const text = value instanceof Date ? timestamp(value) : json(value instanceof Json ? value.value : value)
+  if (text === undefined) {
+    throw refuse(
+      value instanceof Date ? 'is an Invalid Date' : "can't be written as JSON (a bigint or a circle in it?)",
+    )
+  }
+  return text
+}
