@@ -1,4 +1,5 @@
 /** What a newcomer sees when everything runs: what is where, and three commands to try. */
+import { relative } from 'node:path'
 
 export interface Banner {
   worker: string
@@ -15,7 +16,7 @@ export function banner({ worker, database, dataFolder, readyMs, notes }: Banner)
     `  Sluice is running (ready in ${(readyMs / 1000).toFixed(1)} s).`,
     '',
     `  Worker      ${worker}   the pitch platform's API in workerd`,
-    `  PostgreSQL  ${database}   its data stays in ${dataFolder}`,
+    `  PostgreSQL  ${database}   its data stays in ${short(dataFolder)}`,
     ...notes.map(note => `  Note        ${note}`),
     '',
     '  Try',
@@ -26,4 +27,9 @@ export function banner({ worker, database, dataFolder, readyMs, notes }: Banner)
     '  Ctrl-C stops everything.',
     '',
   ].join('\n')
+}
+
+function short(path: string): string {
+  const fromHere = relative('', path)
+  return fromHere.startsWith('..') ? path : fromHere
 }

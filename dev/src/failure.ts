@@ -56,3 +56,9 @@ export const workerDidNotStart = (cause: unknown) =>
   new Failure(`the Worker did not start: ${cause instanceof Error ? cause.message : cause}`, { cause })
 
 export const wrongUsage = (said: string) => new Failure(`${said}. See "npm start -- --help".`)
+
+export const clusterInUse = (folder: string, pid: number) =>
+  new Failure(`a PostgreSQL server (process ${pid}) is running on ${folder} already.`)
+
+/** A file or folder that the system did not give: permissions, a full disk. Its message names the path. */
+export const systemRefused = (error: NodeJS.ErrnoException) => new Failure(error.message, { cause: error })

@@ -19,7 +19,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { findBinaries, program } from './binaries.ts'
 import { type Cluster, cleanEnvironment, openCluster, SUPERUSER } from './cluster.ts'
-import { postgresFailed } from './failure.ts'
+import { clusterInUse, postgresFailed } from './failure.ts'
 import { onAnyPort, PortTaken } from './ports.ts'
 import { children, commandLine, end, isGone, type ProcessId, processId, send } from './processes.ts'
 import { type Account, accountFor } from './unprivileged.ts'
@@ -27,6 +27,8 @@ import { type Account, accountFor } from './unprivileged.ts'
 export interface PostgresOptions {
   /** Kept at stop, and used again by the next start. Without it: a temporary one, removed at stop. Its parent exists. */
   dataFolder?: string
+  /** Ends a server that still runs on `dataFolder`. Without it that is an error: it may be somebody's. */
+  takeOver?: boolean
   /** This port and no other: `PortTaken` is thrown. Without it: any free one. */
   port?: number
   /** Parameters of postgresql.conf, for example `{ fsync: 'off', wal_level: 'logical' }`. */
@@ -42,6 +44,8 @@ export interface Postgres extends AsyncDisposable {
   url: string
   port: number
   pid: number
+  /** Where its data is: elsewhere than asked for, when the account that it runs as can't reach that. */
+  dataFolder: string
   /** The server's log file. */
   log: string
   /** What a person should know about how it runs, or null. */
@@ -82,7 +86,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   }
   try {
     const cluster = await openCluster(account, { durable: !temporary, signal, onSpawn })
-    await removeForeignPidFile(cluster)
+    await free(cluster, options.takeOver ?? false)
     const start = (on: number) =>
       startOn(on, { account, cluster, signal, onSpawn, cleanUp, settings: options.settings ?? {} })
     return await (port === undefined ? onAnyPort(start) : start(port))
@@ -94,12 +98,6 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 
 /** Ends a server that outlived whoever started it. */
 export const endSurvivor = (survivor: ProcessId): Promise<void> => end(survivor, [...SHUTDOWN])
-
-/** The server that holds the data folder, if one is running. */
-export async function serverOf(dataFolder: string): Promise<ProcessId | null> {
-  const file = await readPidFile(join(dataFolder, 'cluster'))
-  return file && isServer(file) ? processId(file.pid) : null
-}
 
 interface Start {
   account: Account
@@ -151,7 +149,7 @@ async function startOn(
   }
   return {
     url: `postgres://${SUPERUSER}:${cluster.password}@127.0.0.1:${port}/postgres`,
-    ...{ port, pid, log: cluster.log, note: account.note, ended, stop },
+    ...{ port, pid, dataFolder: account.dataFolder, log: cluster.log, note: account.note, ended, stop },
     kill: () => kill(pid, ended),
     [Symbol.asyncDispose]: stop,
   }
@@ -256,13 +254,17 @@ const isServer = ({ pid, folder }: PidFile) => {
 }
 
 /**
- * PostgreSQL mends its own stale pid file, except when another process has been given the same id since: then it
- * believes that a server runs. Not removed while no process has the id, because PostgreSQL's own check knows more
- * (children of the old server that still hold its shared memory).
+ * Frees the cluster from an earlier server. PostgreSQL mends its own stale pid file, except when another process has
+ * been given the same id since: then it believes that a server runs. While no process has the id the file stays,
+ * because PostgreSQL's own check knows more (children of the old server that still hold its shared memory).
  */
-async function removeForeignPidFile(cluster: Cluster): Promise<void> {
+async function free(cluster: Cluster, takeOver: boolean): Promise<void> {
   const file = await readPidFile(cluster.folder)
-  if (file && processId(file.pid) && !isServer(file)) await rm(join(cluster.folder, 'postmaster.pid'))
+  const holder = file && processId(file.pid)
+  if (!holder) return
+  if (!isServer(file)) await rm(join(cluster.folder, 'postmaster.pid'))
+  else if (takeOver) await endSurvivor(holder)
+  else throw clusterInUse(cluster.folder, holder.pid)
 }
 
 /** A server that was killed leaves a System V segment of 56 bytes; the system has a few thousand of them. */

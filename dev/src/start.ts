@@ -8,17 +8,17 @@
  * again changes nothing: npm passes a terminal's Ctrl-C on although we have had it too, so every one comes twice.
  */
 import { mkdir, rm } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { banner } from './banner.ts'
 import { bundleWorker } from './bundle.ts'
 import { type DataSet, ensureDataSet } from './dataset.ts'
 import { readDevFile, removeDevFile, writeDevFile } from './devfile.ts'
-import { alreadyRunning, Failure, postgresEnded, workerEnded, wrongUsage } from './failure.ts'
+import { alreadyRunning, Failure, postgresEnded, systemRefused, workerEnded, wrongUsage } from './failure.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { fromPort } from './ports.ts'
-import { endSurvivor, serverOf, startPostgres } from './postgres.ts'
+import { endSurvivor, startPostgres } from './postgres.ts'
 import { progressBar } from './progress.ts'
 import { startWorker } from './worker.ts'
 
@@ -48,11 +48,12 @@ async function start(options: Options, stopped: AbortSignal): Promise<void> {
   const lock = await takeLock(join(folder, 'lock'))
   if ('heldBy' in lock) throw alreadyRunning(lock.heldBy, await whereItIs(devFile))
   running.defer(lock.release)
-  await mend(lock, folder, devFile)
+  await mend(lock, devFile)
+  await freshTemporaryFolder(join(folder, 'tmp'))
 
   const onSpawn = lock.note
   const postgres = await fromPort(options.databasePort, port =>
-    startPostgres({ dataFolder: clusterOf(folder), port, signal: stopped, onSpawn }),
+    startPostgres({ dataFolder: clusterOf(folder), takeOver: true, port, signal: stopped, onSpawn }),
   )
   running.use(postgres)
 
@@ -82,7 +83,7 @@ async function start(options: Options, stopped: AbortSignal): Promise<void> {
   ]
   console.log(
     banner({
-      ...{ worker: worker.url, database, dataFolder: relative('', folder) || folder },
+      ...{ worker: worker.url, database, dataFolder: postgres.dataFolder },
       ...{ readyMs: performance.now() - begun, notes: notes.filter(note => typeof note === 'string') },
     }),
   )
@@ -104,16 +105,20 @@ async function whereItIs(devFile: string): Promise<string> {
 }
 
 /** Ends what outlived a start that was killed, and removes what says that it runs. */
-async function mend(lock: Lock, folder: string, devFile: string): Promise<void> {
-  const server = await serverOf(clusterOf(folder))
-  await Promise.all([...lock.left, ...(server ? [server] : [])].map(endSurvivor))
+async function mend(lock: Lock, devFile: string): Promise<void> {
+  await Promise.all(lock.left.map(endSurvivor))
   await removeDevFile(devFile)
-  // Miniflare's temporary files: it makes them below TMPDIR, and can't remove them when it is killed.
-  const temporary = join(folder, 'tmp')
-  await rm(temporary, { recursive: true, force: true })
-  await mkdir(temporary)
-  process.env.TMPDIR = temporary
 }
+
+/** For Miniflare's temporary files: it makes them below TMPDIR, and can't remove them when it is killed. */
+async function freshTemporaryFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder)
+  process.env.TMPDIR = folder
+}
+
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'syscall' in error && 'path' in error
 
 function unlessStopped<T>(work: Promise<T>, stopped: AbortSignal): Promise<T> {
   const stop = new Promise<never>((_, reject) => {
@@ -173,7 +178,8 @@ try {
   else await start(chosen, stop.signal)
 } catch (error) {
   if (!stop.signal.aborted) {
-    console.error(error instanceof Failure ? `sluice: ${error.message}` : error)
+    const failure = isSystemError(error) ? systemRefused(error) : error
+    console.error(failure instanceof Failure ? `sluice: ${failure.message}` : failure)
     process.exitCode = 1
   }
 }

@@ -16,7 +16,7 @@
  */
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmod, chown, cp, lstat, mkdir, rename, rm } from 'node:fs/promises'
+import { chmod, cp, lchown, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Binaries, program } from './binaries.ts'
@@ -32,7 +32,7 @@ export interface Account {
   dataFolder: string
   /** The command as this account runs it. */
   command(file: string, words: string[]): { file: string; words: string[]; uid?: number; gid?: number }
-  /** Hands a file or folder that we made to the account. */
+  /** Hands a folder of ours, with all that is in it, to the account. */
   give(path: string): Promise<void>
 }
 
@@ -63,7 +63,7 @@ export async function accountFor(dataFolder: string, binaries: Binaries): Promis
     ...other,
     binaries: reachable,
     dataFolder: join(elsewhere, 'postgres'),
-    note: `PostgreSQL runs as "nobody", because it refuses to run as root; its data is in ${elsewhere}`,
+    note: `PostgreSQL runs as "nobody", because it refuses to run as root, from /var/tmp: it can't reach ${dirname(dataFolder)}`,
   }
 }
 
@@ -78,13 +78,23 @@ const inNamespace = (nobody: Ids): Way => ({
     file: 'unshare',
     words: ['--user', `--map-user=${nobody.uid}`, `--map-group=${nobody.gid}`, '--', file, ...words],
   }),
-  give: async () => {},
+  give: folder => giveTo({ uid: 0, gid: 0 }, folder),
 })
 
 const asOther = ({ uid, gid }: Ids): Way => ({
   command: (file, words) => ({ file, words, uid, gid }),
-  give: path => chown(path, uid, gid),
+  give: folder => giveTo({ uid, gid }, folder),
 })
+
+async function giveTo({ uid, gid }: Ids, folder: string): Promise<void> {
+  const names = await readdir(folder, { recursive: true })
+  const owned = await Promise.all(
+    ['', ...names].map(async name => ({ name, owner: (await lstat(join(folder, name))).uid })),
+  )
+  await Promise.all(
+    owned.filter(({ owner }) => owner !== uid).map(({ name }) => lchown(join(folder, name), uid, gid)),
+  )
+}
 
 interface Ids {
   uid: number
