@@ -27,27 +27,27 @@ export class ServerConnection {
   heldFor: 'statement' | 'exclusive' | undefined
   /** How often it was taken; above 1 it may have died unnoticed since. */
   uses = 0
-  private readonly driver: DriverConnection
+  readonly #driver: DriverConnection
   /** A statement was answered here: the route works. */
-  private answered = false
-  private unusable = false
+  #answered = false
+  #unusable = false
   retired = false
 
   constructor(route: Route, target: Target, driver: DriverConnection, lease: Leased, now: number) {
     this.route = route
     this.target = target
-    this.driver = driver
+    this.#driver = driver
     this.lease = lease
     this.openedAt = now
     this.idleSince = now
   }
 
   get status(): 'I' | 'T' | 'E' {
-    return this.driver.status
+    return this.#driver.status
   }
 
   get usable(): boolean {
-    return !this.unusable && !this.driver.closed
+    return !this.#unusable && !this.#driver.closed
   }
 
   /**
@@ -62,28 +62,28 @@ export class ServerConnection {
     let failure: DatabaseError | undefined
     let answer: Answer | undefined
     try {
-      answer = await this.answerOf(statement, limit)
+      answer = await this.#answerOf(statement, limit)
       return answer
     } catch (error) {
-      failure = this.explain(error, limit, admission)
+      failure = this.#explain(error, limit, admission)
       throw failure
     } finally {
       const ms = performance.now() - began
       if (failure === undefined || failure.reason === 'sql') {
         route.latency.query.add(ms)
-        if (admission.trial || !this.answered) route.works(admission)
-        this.answered = true
+        if (admission.trial || !this.#answered) route.works(admission)
+        this.#answered = true
       }
       route.reportQuery(statement, ms, answer, failure)
     }
   }
 
-  private answerOf(statement: Statement, limit: Limit): Promise<Answer> {
+  #answerOf(statement: Statement, limit: Limit): Promise<Answer> {
     return new Promise((resolve, reject) => {
       limit.whenEnded(() => {
-        this.giveUp().then(() => reject(limit.error(this.route.name, 'maybe')))
+        this.#giveUp().then(() => reject(limit.error(this.route.name, 'maybe')))
       })
-      this.driver
+      this.#driver
         .query(statement)
         .then(resolve, reject)
         .finally(() => limit.whenEnded(undefined))
@@ -91,9 +91,9 @@ export class ServerConnection {
   }
 
   /** Ends a statement that nobody waits for: cancelled on the server where the route can carry that, then closed. */
-  private async giveUp(): Promise<void> {
-    this.unusable = true
-    const { cancel } = this.driver
+  async #giveUp(): Promise<void> {
+    this.#unusable = true
+    const { cancel } = this.#driver
     if (cancel) {
       const signal = AbortSignal.timeout(cancelMs)
       await new Promise<void>(resolve => {
@@ -101,32 +101,32 @@ export class ServerConnection {
         cancel(signal).then(resolve, () => resolve())
       })
     }
-    this.driver.destroy()
+    this.#driver.destroy()
   }
 
-  private explain(error: unknown, limit: Limit, admission: Admission): DatabaseError {
+  #explain(error: unknown, limit: Limit, admission: Admission): DatabaseError {
     const { route, target } = this
     if (limit.ended) return limit.error(route.name, 'maybe')
     if (error instanceof DatabaseError) return error
     const { severity } = error as { severity?: unknown }
     if (typeof severity === 'string') {
       if (provesNothingRan(error)) {
-        this.unusable = true
+        this.#unusable = true
         const refusal = refused(error, route.name, target)
         route.failed(refusal, admission)
         return refusal
       }
-      if (severity === 'FATAL' || severity === 'PANIC') this.unusable = true
+      if (severity === 'FATAL' || severity === 'PANIC') this.#unusable = true
       return sqlError(error, route.name, target, 'maybe')
     }
-    this.unusable = true
-    if (!this.driver.closed) {
-      this.driver.destroy()
+    this.#unusable = true
+    if (!this.#driver.closed) {
+      this.#driver.destroy()
       return badAnswer(`the driver could not read the answer: ${(error as Error).message}`, route.name)
     }
     const lost = connectionLost(error, route.name, target, 'maybe')
     // One that had worked says nothing of the route: the next connect will.
-    if (admission.trial || !this.answered) route.failed(lost, admission)
+    if (admission.trial || !this.#answered) route.failed(lost, admission)
     return lost
   }
 
@@ -136,25 +136,25 @@ export class ServerConnection {
   }
 
   markUnusable(): void {
-    this.unusable = true
+    this.#unusable = true
   }
 
   close(): void {
-    if (this.unusable) this.driver.destroy()
-    else this.driver.close()
+    if (this.#unusable) this.#driver.destroy()
+    else this.#driver.close()
   }
 
   destroy(): void {
-    this.unusable = true
-    this.driver.destroy()
+    this.#unusable = true
+    this.#driver.destroy()
   }
 
   /** An idle connection must not keep a Node process alive. */
   ref(): void {
-    this.driver.ref()
+    this.#driver.ref()
   }
   unref(): void {
-    this.driver.unref()
+    this.#driver.unref()
   }
 }
 

@@ -67,9 +67,9 @@ class SluicePreparedQuery extends PgPreparedQuery<PreparedQueryConfig> {
   static override readonly [entityKind] = 'SluicePreparedQuery'
   /** Set by Drizzle's query builder: which joined tables may be missing in a row. */
   declare joinsNotNullableMap?: Record<string, boolean>
-  private readonly executor: Executor
-  private readonly fields: SelectedFieldsOrdered | undefined
-  private readonly mapper: ResultMapper | undefined
+  readonly #executor: Executor
+  readonly #fields: SelectedFieldsOrdered | undefined
+  readonly #mapper: ResultMapper | undefined
 
   constructor(
     executor: Executor,
@@ -78,18 +78,19 @@ class SluicePreparedQuery extends PgPreparedQuery<PreparedQueryConfig> {
     mapper: ResultMapper | undefined,
   ) {
     super(query, undefined, undefined)
-    this.executor = executor
-    this.fields = fields
-    this.mapper = mapper
+    this.#executor = executor
+    this.#fields = fields
+    this.#mapper = mapper
   }
 
   override async execute(placeholders: Record<string, unknown> = {}): Promise<unknown> {
-    const { fields, mapper } = this
+    const fields = this.#fields
+    const mapper = this.#mapper
     if (!fields && !mapper) return this.all(placeholders)
-    const { rows } = await this.executor.run(
+    const { rows } = await this.#executor.run(
       {
         text: this.query.sql,
-        params: this.params(placeholders),
+        params: this.#params(placeholders),
         rowMode: 'array',
         decoderFor: (oid, column) =>
           decoderForDrizzle(oid, fields?.[column]?.field as unknown as DrizzleColumn),
@@ -101,13 +102,13 @@ class SluicePreparedQuery extends PgPreparedQuery<PreparedQueryConfig> {
   }
 
   async all(placeholders: Record<string, unknown> = {}): Promise<Rows<unknown>> {
-    const params = this.params(placeholders)
+    const params = this.#params(placeholders)
     return rowsOf(
-      await this.executor.run({ text: this.query.sql, params, rowMode: 'object', decoderFor }, {}),
+      await this.#executor.run({ text: this.query.sql, params, rowMode: 'object', decoderFor }, {}),
     )
   }
 
-  private params(placeholders: Record<string, unknown>): (string | null)[] {
+  #params(placeholders: Record<string, unknown>): (string | null)[] {
     const values = fillPlaceholders(this.query.params, placeholders)
     return encoded(() => values.map((value, place) => encode(value, place + 1)))
   }
@@ -115,13 +116,13 @@ class SluicePreparedQuery extends PgPreparedQuery<PreparedQueryConfig> {
 
 class SluiceSession extends PgSession<SluiceQueryResultHKT, Schema, TablesRelationalConfig> {
   static override readonly [entityKind] = 'SluiceSession'
-  private readonly executor: Executor
-  private readonly relations: Relations | undefined
+  readonly #executor: Executor
+  readonly #relations: Relations | undefined
 
   constructor(executor: Executor, dialect: PgDialect, relations: Relations | undefined) {
     super(dialect)
-    this.executor = executor
-    this.relations = relations
+    this.#executor = executor
+    this.#relations = relations
   }
 
   // A prepared query's name is not used: every statement is one trip as it is, on any connection.
@@ -132,16 +133,17 @@ class SluiceSession extends PgSession<SluiceQueryResultHKT, Schema, TablesRelati
     _arrays: boolean,
     mapper?: ResultMapper,
   ): never {
-    return new SluicePreparedQuery(this.executor, query, fields, mapper) as never
+    return new SluicePreparedQuery(this.#executor, query, fields, mapper) as never
   }
 
   override transaction<T>(
     fn: (tx: PgTransaction<SluiceQueryResultHKT, Schema, TablesRelationalConfig>) => Promise<T>,
     config: PgTransactionConfig = {},
   ): Promise<T> {
-    const { dialect, relations } = this
+    const { dialect } = this
+    const relations = this.#relations
     return inTransaction(
-      this.executor,
+      this.#executor,
       inner => fn(new SluiceTransaction(dialect, new SluiceSession(inner, dialect, relations), relations)),
       {
         isolation: config.isolationLevel,
@@ -154,16 +156,16 @@ class SluiceSession extends PgSession<SluiceQueryResultHKT, Schema, TablesRelati
 
 class SluiceTransaction extends PgTransaction<SluiceQueryResultHKT, Schema, TablesRelationalConfig> {
   static override readonly [entityKind] = 'SluiceTransaction'
-  private readonly inner: SluiceSession
+  readonly #inner: SluiceSession
 
   constructor(dialect: PgDialect, session: SluiceSession, relations: Relations | undefined) {
     super(dialect, session, relations)
-    this.inner = session
+    this.#inner = session
   }
 
   override transaction<T>(
     fn: (tx: PgTransaction<SluiceQueryResultHKT, Schema, TablesRelationalConfig>) => Promise<T>,
   ): Promise<T> {
-    return this.inner.transaction(fn)
+    return this.#inner.transaction(fn)
   }
 }

@@ -64,25 +64,25 @@ export function checkParameters({ params }: Statement): void {
 
 /** A stateless handle's way: one object serves every request. */
 export class HandleExecutor implements Executor {
-  private readonly routes: () => readonly Route[]
-  private readonly beginOn: Begin
+  readonly #routes: () => readonly Route[]
+  readonly #beginOn: Begin
   /** The run that this handle was made for, if any. */
-  private readonly own: Run | undefined
+  readonly #own: Run | undefined
 
   /** @param routes best first; asked at each statement, so that nothing is read before the first */
   constructor(routes: () => readonly Route[], beginOn: Begin, own?: Run) {
-    this.routes = routes
-    this.beginOn = beginOn
-    this.own = own
+    this.#routes = routes
+    this.#beginOn = beginOn
+    this.#own = own
   }
 
   async run(statement: Statement, options: QueryOptions): Promise<Answer> {
     guard(statement.text, 'handle')
     checkParameters(statement)
-    const routes = this.routes()
+    const routes = this.#routes()
     if (routes[0] === undefined) throw noRoute()
     const { settings } = routes[0]
-    const run = this.own ?? context().run
+    const run = this.#own ?? context().run
     const limit = new Limit(options.deadlineMs ?? settings.queryDeadlineMs, options.signal, run?.signal)
     const { scope, leave } = enterScope(settings.perRequest)
     try {
@@ -99,11 +99,11 @@ export class HandleExecutor implements Executor {
   }
 
   async begin(options: TransactionOptions): Promise<OpenTransaction> {
-    const routes = this.routes()
+    const routes = this.#routes()
     if (routes.length === 0) throw noRoute()
-    const run = this.own ?? context().run
-    run?.enter(run === this.own)
-    return this.beginOn(routes, options, run)
+    const run = this.#own ?? context().run
+    run?.enter(run === this.#own)
+    return this.#beginOn(routes, options, run)
   }
 
   hold(options: TransactionOptions): Promise<OpenTransaction> {

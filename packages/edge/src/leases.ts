@@ -9,30 +9,30 @@ export interface Leased {
 }
 
 export class Leases {
-  private readonly entries = new Set<Leased>()
-  private readonly ttlMs: number
+  readonly #entries = new Set<Leased>()
+  readonly #ttlMs: number
 
   constructor(ttlMs: number) {
-    this.ttlMs = ttlMs
+    this.#ttlMs = ttlMs
   }
 
   add(now: number): Leased {
-    const entry = { expiresAt: now + this.ttlMs }
-    this.entries.add(entry)
+    const entry = { expiresAt: now + this.#ttlMs }
+    this.#entries.add(entry)
     return entry
   }
 
   renew(entry: Leased, now: number): void {
-    entry.expiresAt = now + this.ttlMs
-    this.entries.add(entry)
+    entry.expiresAt = now + this.#ttlMs
+    this.#entries.add(entry)
   }
 
   remove(entry: Leased): void {
-    this.entries.delete(entry)
+    this.#entries.delete(entry)
   }
 
   size(now: number): number {
-    for (const entry of this.entries) if (entry.expiresAt <= now) this.entries.delete(entry)
-    return this.entries.size
+    for (const entry of this.#entries) if (entry.expiresAt <= now) this.#entries.delete(entry)
+    return this.#entries.size
   }
 }

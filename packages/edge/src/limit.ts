@@ -10,60 +10,60 @@ export class Limit {
   /** Why it ended; undefined while it runs. */
   ended: 'deadline' | 'abort' | undefined
   readonly deadlineMs: number
-  private readonly timer: ReturnType<typeof setTimeout>
-  private readonly parents: AbortSignal[]
-  private controller: AbortController | undefined
-  private listener: (() => void) | undefined
-  private cause: unknown
+  readonly #timer: ReturnType<typeof setTimeout>
+  readonly #parents: AbortSignal[]
+  #controller: AbortController | undefined
+  #listener: (() => void) | undefined
+  #cause: unknown
 
   constructor(deadlineMs: number, ...parents: (AbortSignal | undefined)[]) {
     this.deadlineMs = deadlineMs
-    this.parents = parents.filter(parent => parent !== undefined)
-    this.timer = setTimeout(() => this.end('deadline', undefined), deadlineMs)
-    for (const parent of this.parents) {
-      if (parent.aborted) this.end('abort', parent.reason)
-      else parent.addEventListener('abort', this.onParent, { once: true })
+    this.#parents = parents.filter(parent => parent !== undefined)
+    this.#timer = setTimeout(() => this.#end('deadline', undefined), deadlineMs)
+    for (const parent of this.#parents) {
+      if (parent.aborted) this.#end('abort', parent.reason)
+      else parent.addEventListener('abort', this.#onParent, { once: true })
     }
   }
 
-  private readonly onParent = (event: Event): void => {
-    this.end('abort', (event.target as AbortSignal).reason)
+  readonly #onParent = (event: Event): void => {
+    this.#end('abort', (event.target as AbortSignal).reason)
   }
 
-  private end(why: 'deadline' | 'abort', cause: unknown): void {
+  #end(why: 'deadline' | 'abort', cause: unknown): void {
     if (this.ended) return
     this.ended = why
-    this.cause = cause
+    this.#cause = cause
     this.clear()
-    this.controller?.abort(this.error(undefined, 'no'))
-    this.listener?.()
+    this.#controller?.abort(this.error(undefined, 'no'))
+    this.#listener?.()
   }
 
   /** For those who wait. Its reason is the error of a statement that was not sent. */
   get signal(): AbortSignal {
-    this.controller ??= new AbortController()
-    if (this.ended && !this.controller.signal.aborted) this.controller.abort(this.error(undefined, 'no'))
-    return this.controller.signal
+    this.#controller ??= new AbortController()
+    if (this.ended && !this.#controller.signal.aborted) this.#controller.abort(this.error(undefined, 'no'))
+    return this.#controller.signal
   }
 
   /** What the caller is told. A sealed run's own error passes as it is. */
   error(route: RouteName | undefined, sent: Sent): DatabaseError {
     if (this.ended === 'deadline') return queryDeadline(route, this.deadlineMs, sent)
-    const { cause } = this
+    const cause = this.#cause
     if (isSealed(cause)) return cause
     return queryAborted(route, cause, sent)
   }
 
   /** One listener, called when the limit ends; at once if it has. */
   whenEnded(listener: (() => void) | undefined): void {
-    this.listener = listener
+    this.#listener = listener
     if (this.ended) listener?.()
   }
 
   /** Must be called when the call is over. */
   clear(): void {
-    clearTimeout(this.timer)
-    for (const parent of this.parents) parent.removeEventListener('abort', this.onParent)
+    clearTimeout(this.#timer)
+    for (const parent of this.#parents) parent.removeEventListener('abort', this.#onParent)
   }
 }
 

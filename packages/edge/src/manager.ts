@@ -86,12 +86,12 @@ interface Handles {
 /** A Map that forgets what was used longest ago: URLs may come from users, and must not grow without end. */
 class Recent<Key, Value> {
   readonly entries = new Map<Key, Value>()
-  private readonly limit: number
-  private readonly forget: ((value: Value) => void) | undefined
+  readonly #limit: number
+  readonly #forget: ((value: Value) => void) | undefined
 
   constructor(limit: number, forget?: (value: Value) => void) {
-    this.limit = limit
-    this.forget = forget
+    this.#limit = limit
+    this.#forget = forget
   }
 
   get(key: Key, make: () => Value): Value {
@@ -99,10 +99,10 @@ class Recent<Key, Value> {
     if (value === undefined) value = make()
     else this.entries.delete(key)
     this.entries.set(key, value)
-    if (this.entries.size > this.limit) {
+    if (this.entries.size > this.#limit) {
       const [oldest] = this.entries
       this.entries.delete(oldest![0])
-      this.forget?.(oldest![1])
+      this.#forget?.(oldest![1])
     }
     return value
   }
@@ -115,54 +115,54 @@ export function createDatabaseManager(options: ManagerOptions = {}): DatabaseMan
 }
 
 class Manager implements DatabaseManager {
-  private readonly settings: Settings
-  private readonly hyperdriveRoutes = new Recent<object, Route>(maxHandles, closeProcessPool)
-  private readonly directRoutes = new Recent<string, Route>(maxHandles, closeProcessPool)
-  private readonly hyperdrive = new Recent<object, Recent<string, Handles>>(maxHandles)
-  private readonly direct = new Recent<string, Handles>(maxHandles)
+  readonly #settings: Settings
+  readonly #hyperdriveRoutes = new Recent<object, Route>(maxHandles, closeProcessPool)
+  readonly #directRoutes = new Recent<string, Route>(maxHandles, closeProcessPool)
+  readonly #hyperdrive = new Recent<object, Recent<string, Handles>>(maxHandles)
+  readonly #direct = new Recent<string, Handles>(maxHandles)
 
   constructor(settings: Settings) {
-    this.settings = settings
+    this.#settings = settings
   }
 
   getConnection(url: string): Sql {
-    return sqlOf(this.handlesFor(url))
+    return sqlOf(this.#handlesFor(url))
   }
 
   getDrizzle<TSchema extends Schema>(url: string, { schema }: { schema?: TSchema } = {}): Drizzle<TSchema> {
-    return drizzleOf(this.handlesFor(url), schema)
+    return drizzleOf(this.#handlesFor(url), schema)
   }
 
   executeQuery<T>(url: string, fn: QueryFunction<T>): Promise<T> {
-    const handles = this.handlesFor(url)
-    return inOneScope(this.settings.perRequest, () =>
+    const handles = this.#handlesFor(url)
+    return inOneScope(this.#settings.perRequest, () =>
       fn(sqlOf(handles), drizzleOf<NoSchema>(handles, undefined)),
     )
   }
 
   getOptimalConnection(env: Env): Sql {
-    return sqlOf(this.optimalHandles(env))
+    return sqlOf(this.#optimalHandles(env))
   }
 
   getOptimalDrizzle<TSchema extends Schema>(
     env: Env,
     { schema }: { schema?: TSchema } = {},
   ): Drizzle<TSchema> {
-    return drizzleOf(this.optimalHandles(env), schema)
+    return drizzleOf(this.#optimalHandles(env), schema)
   }
 
   executeOptimalQuery<T>(env: Env, fn: QueryFunction<T>, options: OptimalQueryOptions = {}): Promise<T> {
     const { readOnly = false, repeatable = false } = options
-    return inOneScope(this.settings.perRequest, () => {
-      if (readOnly || repeatable) return this.repeat(env, fn, readOnly)
-      const handles = this.optimalHandles(env)
+    return inOneScope(this.#settings.perRequest, () => {
+      if (readOnly || repeatable) return this.#repeat(env, fn, readOnly)
+      const handles = this.#optimalHandles(env)
       return fn(sqlOf(handles), drizzleOf<NoSchema>(handles, undefined))
     })
   }
 
   /** Runs `fn`, and again on the routes that are left when a connection was lost under it. */
-  private async repeat<T>(env: Env, fn: QueryFunction<T>, readOnly: boolean): Promise<T> {
-    let routes = this.routesOf(env)
+  async #repeat<T>(env: Env, fn: QueryFunction<T>, readOnly: boolean): Promise<T> {
+    let routes = this.#routesOf(env)
     for (;;) {
       const run = new Run(readOnly)
       const tried = routes
@@ -185,8 +185,8 @@ class Manager implements DatabaseManager {
   }
 
   getConnectionInfo(): ConnectionInfo {
-    const hyperdrive = [...this.hyperdrive.entries.values()].flatMap(byUrl => [...byUrl.entries.values()])
-    const direct = [...this.direct.entries.values()]
+    const hyperdrive = [...this.#hyperdrive.entries.values()].flatMap(byUrl => [...byUrl.entries.values()])
+    const direct = [...this.#direct.entries.values()]
     return infoOf(
       {
         hyperdriveConnections: hyperdrive.length,
@@ -196,56 +196,56 @@ class Manager implements DatabaseManager {
           0,
         ),
       },
-      [...this.hyperdriveRoutes.entries.values()],
-      [...this.directRoutes.entries.values()],
+      [...this.#hyperdriveRoutes.entries.values()],
+      [...this.#directRoutes.entries.values()],
     )
   }
 
   checkConfig(env: Env): Promise<CheckReport> {
-    return inOneScope(this.settings.perRequest, () => checkRoutes(env, this.routesOf(env)))
+    return inOneScope(this.#settings.perRequest, () => checkRoutes(env, this.#routesOf(env)))
   }
 
   measure(env: Env, options: MeasureOptions = {}): Promise<Measurement> {
-    return measure(this.routesOf(env), options)
+    return measure(this.#routesOf(env), options)
   }
 
   run<T>(_env: Env, ctx: ExecutionContext | undefined, fn: () => T | Promise<T>): Promise<T> {
-    return runInRequest(this.settings.perRequest, ctx, async () => fn())
+    return runInRequest(this.#settings.perRequest, ctx, async () => fn())
   }
 
   close(): void {
-    for (const route of this.hyperdriveRoutes.entries.values()) closeProcessPool(route)
-    for (const route of this.directRoutes.entries.values()) closeProcessPool(route)
+    for (const route of this.#hyperdriveRoutes.entries.values()) closeProcessPool(route)
+    for (const route of this.#directRoutes.entries.values()) closeProcessPool(route)
   }
 
-  private handlesFor(url: string): Handles {
-    return this.direct.get(url, () => handlesOn(() => [this.directRoute(url)]))
+  #handlesFor(url: string): Handles {
+    return this.#direct.get(url, () => handlesOn(() => [this.#directRoute(url)]))
   }
 
-  private optimalHandles(env: Env): Handles {
+  #optimalHandles(env: Env): Handles {
     const { HYPERDRIVE: binding, DATABASE_URL: url } = env
-    if (!binding) return url ? this.handlesFor(url) : handlesOn(() => this.routesOf(env))
-    const byUrl = this.hyperdrive.get(binding, () => new Recent(maxHandles))
-    return byUrl.get(url, () => handlesOn(() => this.routesOf({ HYPERDRIVE: binding, DATABASE_URL: url })))
+    if (!binding) return url ? this.#handlesFor(url) : handlesOn(() => this.#routesOf(env))
+    const byUrl = this.#hyperdrive.get(binding, () => new Recent(maxHandles))
+    return byUrl.get(url, () => handlesOn(() => this.#routesOf({ HYPERDRIVE: binding, DATABASE_URL: url })))
   }
 
   /** Best first. */
-  private routesOf({ HYPERDRIVE: binding, DATABASE_URL: url }: Env): readonly Route[] {
+  #routesOf({ HYPERDRIVE: binding, DATABASE_URL: url }: Env): readonly Route[] {
     const routes: Route[] = []
     if (binding) {
       routes.push(
-        this.hyperdriveRoutes.get(
+        this.#hyperdriveRoutes.get(
           binding,
-          () => new Route('hyperdrive', () => binding.connectionString, this.settings),
+          () => new Route('hyperdrive', () => binding.connectionString, this.#settings),
         ),
       )
     }
-    if (url) routes.push(this.directRoute(url))
+    if (url) routes.push(this.#directRoute(url))
     return routes
   }
 
-  private directRoute(url: string): Route {
-    return this.directRoutes.get(url, () => new Route('direct', () => url, this.settings))
+  #directRoute(url: string): Route {
+    return this.#directRoutes.get(url, () => new Route('direct', () => url, this.#settings))
   }
 }
 

@@ -40,29 +40,29 @@ export interface AcquireOptions {
 }
 
 export class Pool {
-  private readonly route: Route
-  private readonly policy: PoolPolicy
-  private readonly idle: ServerConnection[] = []
-  private readonly held = new Set<ServerConnection>()
-  private readonly waiters: Waiter[] = []
-  private opening = 0
-  private closed = false
+  readonly #route: Route
+  readonly #policy: PoolPolicy
+  readonly #idle: ServerConnection[] = []
+  readonly #held = new Set<ServerConnection>()
+  readonly #waiters: Waiter[] = []
+  #opening = 0
+  #closed = false
 
   constructor(route: Route, policy: PoolPolicy) {
-    this.route = route
-    this.policy = policy
+    this.#route = route
+    this.#policy = policy
   }
 
   /** An idle connection, if there is one: the whole cost of a warm statement. */
   take(heldFor: HeldFor): ServerConnection | undefined {
-    const { idleMs, lifetimeMs } = this.route.settings
+    const { idleMs, lifetimeMs } = this.#route.settings
     const now = Date.now()
     for (;;) {
-      const connection = this.idle.pop()
+      const connection = this.#idle.pop()
       if (connection === undefined) return undefined
       const young = now - connection.idleSince <= idleMs && now - connection.openedAt <= lifetimeMs
-      if (connection.usable && young) return this.hold(connection, heldFor, now)
-      this.discard(connection)
+      if (connection.usable && young) return this.#hold(connection, heldFor, now)
+      this.#discard(connection)
     }
   }
 
@@ -70,87 +70,88 @@ export class Pool {
   async acquire(heldFor: HeldFor, options: AcquireOptions): Promise<ServerConnection> {
     const connection = this.take(heldFor)
     if (connection) return connection
-    if (this.mayOpen(options.nested)) return this.open(heldFor, options)
-    return this.wait(heldFor, options)
+    if (this.#mayOpen(options.nested)) return this.#open(heldFor, options)
+    return this.#wait(heldFor, options)
   }
 
   /** Gives a connection back. What is not idle by then is closed. */
   release(connection: ServerConnection): void {
-    if (!this.held.delete(connection)) return
+    if (!this.#held.delete(connection)) return
     connection.heldFor = undefined
-    if (!connection.usable || connection.retired || connection.status !== 'I' || this.closed) {
+    if (!connection.usable || connection.retired || connection.status !== 'I' || this.#closed) {
       if (connection.status !== 'I') connection.markUnusable()
-      this.discard(connection)
-      this.serveWaiters()
+      this.#discard(connection)
+      this.#serveWaiters()
       return
     }
-    const waiter = this.waiters.shift()
+    const waiter = this.#waiters.shift()
     if (waiter) {
-      waiter.take(this.hold(connection, waiter.heldFor, Date.now()))
-      this.serveWaiters()
+      waiter.take(this.#hold(connection, waiter.heldFor, Date.now()))
+      this.#serveWaiters()
       return
     }
     connection.idleSince = Date.now()
     connection.unref()
-    this.idle.push(connection)
+    this.#idle.push(connection)
   }
 
   /** Closes what is idle now, and the rest as it is given back. */
   close(): void {
-    this.closed = true
-    for (const connection of this.idle.splice(0)) this.discard(connection)
+    this.#closed = true
+    for (const connection of this.#idle.splice(0)) this.#discard(connection)
   }
 
-  private get size(): number {
-    return this.idle.length + this.held.size + this.opening
+  get #size(): number {
+    return this.#idle.length + this.#held.size + this.#opening
   }
 
-  private mayOpen(nested: boolean): boolean {
-    if (this.policy.share) {
-      if (this.opening > 0) return false
-      for (const { heldFor } of this.held) if (heldFor === 'statement') return false
+  #mayOpen(nested: boolean): boolean {
+    if (this.#policy.share) {
+      if (this.#opening > 0) return false
+      for (const { heldFor } of this.#held) if (heldFor === 'statement') return false
       return true
     }
-    return this.size < (nested ? 2 : 1) * this.policy.limit
+    return this.#size < (nested ? 2 : 1) * this.#policy.limit
   }
 
-  private hold(connection: ServerConnection, heldFor: HeldFor, now: number): ServerConnection {
-    if (connection.uses++ > 0) this.route.reused++
+  #hold(connection: ServerConnection, heldFor: HeldFor, now: number): ServerConnection {
+    if (connection.uses++ > 0) this.#route.reused++
     connection.heldFor = heldFor
     connection.ref()
-    this.route.open.renew(connection.lease, now)
-    this.held.add(connection)
+    this.#route.open.renew(connection.lease, now)
+    this.#held.add(connection)
     return connection
   }
 
-  private discard(connection: ServerConnection): void {
+  #discard(connection: ServerConnection): void {
     connection.close()
-    this.route.open.remove(connection.lease)
+    this.#route.open.remove(connection.lease)
   }
 
-  private async open(heldFor: HeldFor, options: AcquireOptions): Promise<ServerConnection> {
-    this.opening++
+  async #open(heldFor: HeldFor, options: AcquireOptions): Promise<ServerConnection> {
+    this.#opening++
     let connection: ServerConnection
     try {
-      connection = await this.connect(options)
+      connection = await this.#connect(options)
     } catch (error) {
-      this.opening--
-      if (isFull(error) && this.size > 0 && !this.policy.share) return this.wait(heldFor, options)
+      this.#opening--
+      if (isFull(error) && this.#size > 0 && !this.#policy.share) return this.#wait(heldFor, options)
       // Whoever waited for this connection would only fail the same way, one deadline later each.
-      if (this.size === 0 && !options.signal.aborted)
-        for (const waiter of this.waiters.splice(0)) waiter.fail(error)
-      else this.serveWaiters()
+      if (this.#size === 0 && !options.signal.aborted)
+        for (const waiter of this.#waiters.splice(0)) waiter.fail(error)
+      else this.#serveWaiters()
       throw error
     }
-    this.opening--
-    const taken = this.hold(connection, heldFor, Date.now())
-    this.serveWaiters()
+    this.#opening--
+    const taken = this.#hold(connection, heldFor, Date.now())
+    this.#serveWaiters()
     return taken
   }
 
   /** Connects once there is room: below the isolate's limit, and when a full server has room again. */
-  private async connect({ signal, admission, nested }: AcquireOptions): Promise<ServerConnection> {
-    const { route, policy } = this
+  async #connect({ signal, admission, nested }: AcquireOptions): Promise<ServerConnection> {
+    const route = this.#route
+    const policy = this.#policy
     const { connectDeadlineMs } = route.settings
     const giveUpAt = Date.now() + connectDeadlineMs
     // A request's pool shares its limit with other requests, and no promise may cross between them: so ask again.
@@ -170,16 +171,17 @@ export class Pool {
     }
   }
 
-  private wait(heldFor: HeldFor, { signal, nested }: AcquireOptions): Promise<ServerConnection> {
-    const { route, policy } = this
+  #wait(heldFor: HeldFor, { signal, nested }: AcquireOptions): Promise<ServerConnection> {
+    const route = this.#route
+    const policy = this.#policy
     // A request waits for its own statements, which have deadlines of their own.
     const waitMs = policy.share ? route.settings.queryDeadlineMs : route.settings.connectDeadlineMs
     return new Promise((resolve, reject) => {
       const settle = (end: () => void) => {
         clearTimeout(timer)
         signal.removeEventListener('abort', abort)
-        const at = this.waiters.indexOf(waiter)
-        if (at >= 0) this.waiters.splice(at, 1)
+        const at = this.#waiters.indexOf(waiter)
+        if (at >= 0) this.#waiters.splice(at, 1)
         end()
       }
       const waiter: Waiter = {
@@ -189,29 +191,29 @@ export class Pool {
         fail: error => settle(() => reject(error as Error)),
       }
       const abort = () => waiter.fail(signal.reason)
-      const timer = setTimeout(() => waiter.fail(poolExhausted(route.name, this.size, waitMs)), waitMs)
+      const timer = setTimeout(() => waiter.fail(poolExhausted(route.name, this.#size, waitMs)), waitMs)
       if (signal.aborted) return abort()
       signal.addEventListener('abort', abort, { once: true })
-      this.waiters.push(waiter)
+      this.#waiters.push(waiter)
     })
   }
 
   /** Opens for those who wait, when room has come without a connection to hand over. */
-  private serveWaiters(): void {
-    const [first] = this.waiters
-    if (first === undefined || !this.mayOpen(first.nested)) return
-    this.opening++
+  #serveWaiters(): void {
+    const [first] = this.#waiters
+    if (first === undefined || !this.#mayOpen(first.nested)) return
+    this.#opening++
     const { signal } = new AbortController()
-    this.connect({ signal, admission: { at: Date.now(), trial: false }, nested: first.nested })
-      .finally(() => this.opening--)
+    this.#connect({ signal, admission: { at: Date.now(), trial: false }, nested: first.nested })
+      .finally(() => this.#opening--)
       .then(
         connection => {
-          this.held.add(connection)
+          this.#held.add(connection)
           this.release(connection)
         },
         error => {
-          if (isFull(error) && this.size > 0 && !this.policy.share) return
-          const failing = this.size === 0 ? this.waiters.splice(0) : this.waiters.splice(0, 1)
+          if (isFull(error) && this.#size > 0 && !this.#policy.share) return
+          const failing = this.#size === 0 ? this.#waiters.splice(0) : this.#waiters.splice(0, 1)
           for (const waiter of failing) waiter.fail(error)
         },
       )

@@ -38,24 +38,24 @@ export class Route {
   /** Statements and transactions that went another way because this one failed or its breaker was open. */
   fallbacks = 0
   lastError: { message: string; code: string; at: string } | undefined
-  private readonly readUrl: () => string | undefined
-  private readonly urlName: string
-  private parsed: { url: string; target: Target } | undefined
+  readonly #readUrl: () => string | undefined
+  readonly #urlName: string
+  #parsed: { url: string; target: Target } | undefined
 
   constructor(name: RouteName, readUrl: () => string | undefined, settings: Settings) {
     this.name = name
-    this.readUrl = readUrl
-    this.urlName = name === 'hyperdrive' ? "the HYPERDRIVE binding's connection string" : 'DATABASE_URL'
+    this.#readUrl = readUrl
+    this.#urlName = name === 'hyperdrive' ? "the HYPERDRIVE binding's connection string" : 'DATABASE_URL'
     this.settings = settings
   }
 
   /** Where this route leads; the connection string is read here and not before. @throws DatabaseError `bad-url` */
   target(): Target {
-    const url = this.readUrl() ?? ''
-    if (this.parsed?.url === url) return this.parsed.target
+    const url = this.#readUrl() ?? ''
+    if (this.#parsed?.url === url) return this.#parsed.target
     try {
-      const target = parseUrl(url, this.urlName)
-      this.parsed = { url, target }
+      const target = parseUrl(url, this.#urlName)
+      this.#parsed = { url, target }
       return target
     } catch (error) {
       if (error instanceof UrlError) throw badUrl(error.message, error.hint, this.name)
@@ -99,7 +99,7 @@ export class Route {
       this.open.remove(lease)
       // A trial whose own request gives up says nothing: its lease ends by the clock, and another tries.
       if (caller.aborted) throw caller.reason
-      const failure = this.explain(error, limit, target)
+      const failure = this.#explain(error, limit, target)
       this.failures++
       if (failure.reason !== 'driver-missing') this.failed(failure, admission)
       throw failure
@@ -108,7 +108,7 @@ export class Route {
     }
   }
 
-  private explain(error: unknown, limit: Limit, target: Target): DatabaseError {
+  #explain(error: unknown, limit: Limit, target: Target): DatabaseError {
     if (limit.ended) return connectDeadline(this.name, target, this.settings.connectDeadlineMs)
     if (error instanceof DatabaseError) return error
     if (typeof (error as { severity?: unknown }).severity === 'string')
@@ -141,16 +141,16 @@ export class Route {
 
   /** A statement was answered on a connection of this route. */
   works({ trial, at }: Admission): void {
-    this.report(this.breaker.succeeded(Date.now(), trial, at), undefined)
+    this.#report(this.breaker.succeeded(Date.now(), trial, at), undefined)
   }
 
   /** A connection of this route could not be had, or died before it ever answered. */
   failed(error: DatabaseError, { trial, at }: Admission): void {
     this.lastError = { message: error.message, code: error.code, at: new Date().toISOString() }
-    this.report(this.breaker.failed(Date.now(), trial, Math.random(), at), error)
+    this.#report(this.breaker.failed(Date.now(), trial, Math.random(), at), error)
   }
 
-  private report(change: Change | undefined, cause: DatabaseError | undefined): void {
+  #report(change: Change | undefined, cause: DatabaseError | undefined): void {
     if (change === undefined) return
     const { log, onRouteChange } = this.settings
     const why = cause ? `: ${cause.message}` : ''

@@ -13,15 +13,15 @@ import { DatabaseError, type RouteName, runSealed } from './errors.ts'
 export class Run {
   /** Aborts what waits for a connection, or for an answer, when the run is sealed. */
   readonly signal: AbortSignal
-  private readonly readOnly: boolean
-  private readonly controller = new AbortController()
+  readonly #readOnly: boolean
+  readonly #controller = new AbortController()
   /** The route on which a connection was lost. */
   lostOn: RouteName | undefined
-  private wroteBeside = false
+  #wroteBeside = false
 
   constructor(readOnly: boolean) {
-    this.readOnly = readOnly
-    this.signal = this.controller.signal
+    this.#readOnly = readOnly
+    this.signal = this.#controller.signal
   }
 
   /**
@@ -31,7 +31,7 @@ export class Run {
    */
   enter(inTransaction: boolean): void {
     if (this.signal.aborted) throw runSealed()
-    if (this.readOnly && !inTransaction) this.wroteBeside = true
+    if (this.#readOnly && !inTransaction) this.#wroteBeside = true
   }
 
   /** Told of each error of a statement of this run. */
@@ -49,7 +49,7 @@ export class Run {
 
   /** Ends the run for good. True if it may be run again: a connection was lost, and nothing but what was promised ran. */
   seal(): boolean {
-    this.controller.abort(runSealed())
-    return this.lostOn !== undefined && !this.wroteBeside
+    this.#controller.abort(runSealed())
+    return this.lostOn !== undefined && !this.#wroteBeside
   }
 }

@@ -77,9 +77,9 @@ export class Query<Row = Record<string, unknown>>
   extends Fragment
   implements PromiseLike<Rows<Row>>, AsyncIterable<Row>
 {
-  private readonly executor: Executor
-  private readonly options: QueryOptions
-  private promise: Promise<Rows<Row>> | undefined
+  readonly #executor: Executor
+  readonly #options: QueryOptions
+  #promise: Promise<Rows<Row>> | undefined
 
   constructor(
     executor: Executor,
@@ -88,13 +88,13 @@ export class Query<Row = Record<string, unknown>>
     options: QueryOptions = {},
   ) {
     super(strings, values)
-    this.executor = executor
-    this.options = options
+    this.#executor = executor
+    this.#options = options
   }
 
   /** The same statement with a signal or a deadline of its own. */
   with(options: QueryOptions): Query<Row> {
-    return new Query(this.executor, this.strings, this.values, { ...this.options, ...options })
+    return new Query(this.#executor, this.strings, this.values, { ...this.#options, ...options })
   }
 
   /** A query is awaited like a promise, and only then runs. */
@@ -117,15 +117,15 @@ export class Query<Row = Record<string, unknown>>
 
   /** Runs now, without waiting to be awaited. */
   execute(): Promise<Rows<Row>> {
-    this.promise ??= this.run()
-    return this.promise
+    this.#promise ??= this.#run()
+    return this.#promise
   }
 
-  private async run(): Promise<Rows<Row>> {
-    return rowsOf(await this.executor.run(this.statement(decoderFor), this.options))
+  async #run(): Promise<Rows<Row>> {
+    return rowsOf(await this.#executor.run(this.#statement(decoderFor), this.#options))
   }
 
-  private statement(decoder: (oid: number) => Decoder): Statement {
+  #statement(decoder: (oid: number) => Decoder): Statement {
     return { ...encoded(() => this.assembled()), rowMode: 'object', decoderFor: decoder }
   }
 
@@ -145,17 +145,17 @@ export class Query<Row = Record<string, unknown>>
   async *cursor(batchRows = 100): AsyncGenerator<Row[]> {
     if (!Number.isInteger(batchRows) || batchRows < 1)
       throw badParameter('a cursor reads at least one row at a time')
-    const { text, ...rest } = this.statement(decoderFor)
-    const held = await this.executor.hold({ signal: this.options.signal })
+    const { text, ...rest } = this.#statement(decoderFor)
+    const held = await this.#executor.hold({ signal: this.#options.signal })
     const { executor } = held
     // Of a transaction's several cursors each needs its name.
     const name = `sluice_cursor_${++cursors}`
     let failed = false
     try {
-      await executor.run({ ...rest, text: `declare ${name} no scroll cursor for ${text}` }, this.options)
+      await executor.run({ ...rest, text: `declare ${name} no scroll cursor for ${text}` }, this.#options)
       const fetch: Statement = { ...rest, text: `fetch ${batchRows} from ${name}`, params: [] }
       for (;;) {
-        const { rows } = await executor.run(fetch, this.options)
+        const { rows } = await executor.run(fetch, this.#options)
         if (rows.length > 0) yield rows as Row[]
         if (rows.length < batchRows) break
       }
@@ -174,25 +174,25 @@ let cursors = 0
 
 /** Text and parameters given apart: the text has its `$1` already. */
 class TextQuery<Row> extends Query<Row> {
-  private readonly text: string
-  private readonly params: readonly unknown[]
-  private readonly by: Executor
-  private readonly how: QueryOptions
+  readonly #text: string
+  readonly #params: readonly unknown[]
+  readonly #by: Executor
+  readonly #how: QueryOptions
 
   constructor(executor: Executor, text: string, params: readonly unknown[], options: QueryOptions) {
     super(executor, [text], [], options)
-    this.by = executor
-    this.text = text
-    this.params = params
-    this.how = options
+    this.#by = executor
+    this.#text = text
+    this.#params = params
+    this.#how = options
   }
 
   override with(options: QueryOptions): Query<Row> {
-    return new TextQuery(this.by, this.text, this.params, { ...this.how, ...options })
+    return new TextQuery(this.#by, this.#text, this.#params, { ...this.#how, ...options })
   }
 
   protected override assembled() {
-    return { text: this.text, params: this.params.map((value, place) => encode(value, place + 1)) }
+    return { text: this.#text, params: this.#params.map((value, place) => encode(value, place + 1)) }
   }
 }
 

@@ -133,13 +133,13 @@ async function begun(
 class Transaction implements OpenTransaction {
   readonly executor: Executor
   readonly connection: ServerConnection
-  private readonly pool: Pool
-  private readonly admission: Admission
-  private readonly options: TransactionOptions
-  private readonly runOf: Run | undefined
-  private readonly leave: () => void
-  private tail: Promise<unknown> = Promise.resolve()
-  private savepoints = 0
+  readonly #pool: Pool
+  readonly #admission: Admission
+  readonly #options: TransactionOptions
+  readonly #runOf: Run | undefined
+  readonly #leave: () => void
+  #tail: Promise<unknown> = Promise.resolve()
+  #savepoints = 0
   ended = false
 
   constructor(
@@ -151,27 +151,28 @@ class Transaction implements OpenTransaction {
     leave: () => void,
   ) {
     this.connection = connection
-    this.pool = pool
-    this.admission = admission
-    this.options = options
-    this.runOf = run
-    this.leave = leave
+    this.#pool = pool
+    this.#admission = admission
+    this.#options = options
+    this.#runOf = run
+    this.#leave = leave
     this.executor = new TransactionExecutor(this, () => this.ended)
   }
 
   /** Runs a statement behind those that were asked for before it. */
   send(statement: Statement, { signal, deadlineMs }: QueryOptions): Promise<Answer> {
-    const { connection, runOf } = this
+    const { connection } = this
+    const runOf = this.#runOf
     const limit = new Limit(
       deadlineMs ?? connection.route.settings.queryDeadlineMs,
       signal,
-      this.options.signal,
+      this.#options.signal,
       runOf?.signal,
     )
-    const answer = this.tail.then(async () => {
+    const answer = this.#tail.then(async () => {
       try {
         runOf?.enter(true)
-        const answer = await connection.run(statement, limit, this.admission)
+        const answer = await connection.run(statement, limit, this.#admission)
         if (connection.status === 'I') {
           connection.markUnusable()
           throw transactionEnded(connection.route.name)
@@ -184,34 +185,35 @@ class Transaction implements OpenTransaction {
         limit.clear()
       }
     })
-    this.tail = answer.catch(() => {})
+    this.#tail = answer.catch(() => {})
     return answer
   }
 
   nextSavepoint(): string {
-    return `sluice_${++this.savepoints}`
+    return `sluice_${++this.#savepoints}`
   }
 
   async end(commit: boolean): Promise<void> {
     this.ended = true
-    await this.tail
+    await this.#tail
     const { connection } = this
     try {
-      if (commit) await this.commit()
-      else await this.rollback()
+      if (commit) await this.#commit()
+      else await this.#rollback()
     } finally {
-      this.pool.release(connection)
-      this.leave()
+      this.#pool.release(connection)
+      this.#leave()
     }
   }
 
-  private async commit(): Promise<void> {
-    const { connection, runOf } = this
+  async #commit(): Promise<void> {
+    const { connection } = this
+    const runOf = this.#runOf
     const { route, target } = connection
     const limit = new Limit(route.settings.queryDeadlineMs)
     try {
       runOf?.enter(true)
-      const { command } = await connection.run(control('commit'), limit, this.admission)
+      const { command } = await connection.run(control('commit'), limit, this.#admission)
       if (command === 'ROLLBACK') throw transactionFailed(route.name)
     } catch (error) {
       runOf?.failed(error)
@@ -225,12 +227,12 @@ class Transaction implements OpenTransaction {
   }
 
   /** A rollback that fails is no news: the connection is closed, and PostgreSQL rolls back by itself. */
-  private async rollback(): Promise<void> {
+  async #rollback(): Promise<void> {
     const { connection } = this
     if (!connection.usable || connection.status === 'I') return
     const limit = new Limit(Math.min(rollbackMs, connection.route.settings.queryDeadlineMs))
     try {
-      await connection.run(control('rollback'), limit, this.admission)
+      await connection.run(control('rollback'), limit, this.#admission)
     } catch {
       connection.destroy()
     } finally {
@@ -248,35 +250,35 @@ const outcomeUnknown = ({ reason, severity }: DatabaseError) =>
   severity === 'PANIC'
 
 class TransactionExecutor implements Executor {
-  private readonly transaction: Transaction
-  private readonly isOver: () => boolean
+  readonly #transaction: Transaction
+  readonly #isOver: () => boolean
 
   constructor(transaction: Transaction, isOver: () => boolean) {
-    this.transaction = transaction
-    this.isOver = isOver
+    this.#transaction = transaction
+    this.#isOver = isOver
   }
 
   async run(statement: Statement, options: QueryOptions): Promise<Answer> {
-    if (this.isOver()) throw handleEnded('the transaction')
-    if (guard(statement.text, 'transaction')) this.transaction.connection.retire()
+    if (this.#isOver()) throw handleEnded('the transaction')
+    if (guard(statement.text, 'transaction')) this.#transaction.connection.retire()
     checkParameters(statement)
-    return this.transaction.send(statement, options)
+    return this.#transaction.send(statement, options)
   }
 
   // No savepoint: what else the transaction does while a cursor is read must not be undone when its loop breaks off.
   async hold(): Promise<OpenTransaction> {
-    if (this.isOver()) throw handleEnded('the transaction')
+    if (this.#isOver()) throw handleEnded('the transaction')
     return { executor: this, end: async () => {} }
   }
 
   async begin({ signal }: TransactionOptions): Promise<OpenTransaction> {
-    if (this.isOver()) throw handleEnded('the transaction')
-    const { transaction } = this
+    if (this.#isOver()) throw handleEnded('the transaction')
+    const transaction = this.#transaction
     const name = transaction.nextSavepoint()
     await transaction.send(control(`savepoint ${name}`), { signal })
     let over = false
     return {
-      executor: new TransactionExecutor(transaction, () => over || this.isOver()),
+      executor: new TransactionExecutor(transaction, () => over || this.#isOver()),
       end: async commit => {
         over = true
         if (commit) await transaction.send(control(`release savepoint ${name}`), {})

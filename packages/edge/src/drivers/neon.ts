@@ -120,16 +120,16 @@ class NeonConnection implements DriverConnection {
   closed = false
   /** The WebSocket carries no CancelRequest: a statement that is given up takes its connection with it. */
   readonly cancel = undefined
-  private readonly client: Client
-  private readonly Query: ExtendedQueryClass
-  private end: (() => void) | undefined
+  readonly #client: Client
+  readonly #Query: ExtendedQueryClass
+  #end: (() => void) | undefined
 
   constructor(client: Client, module: NeonModule) {
-    this.client = client
-    this.Query = extendedQuery(module)
+    this.#client = client
+    this.#Query = extendedQuery(module)
     const gone = () => {
       this.closed = true
-      this.end?.()
+      this.#end?.()
     }
     client.on('error', gone)
     client.on('end', gone)
@@ -144,7 +144,7 @@ class NeonConnection implements DriverConnection {
   query(statement: Statement): Promise<Answer> {
     const { text, params, rowMode, simple } = statement
     return new Promise((resolve, reject) => {
-      this.end = () => reject(new Error('the WebSocket closed'))
+      this.#end = () => reject(new Error('the WebSocket closed'))
       const config = {
         text,
         values: params,
@@ -152,25 +152,25 @@ class NeonConnection implements DriverConnection {
         types: typeParsers(statement),
       }
       const done = (error: Error | null, answer: Answer | Answer[]) => {
-        this.end = undefined
+        this.#end = undefined
         if (error) reject(error)
         else resolve(Array.isArray(answer) ? answer[answer.length - 1]! : answer)
       }
-      const query = new this.Query(config, undefined, done)
+      const query = new this.#Query(config, undefined, done)
       query.simple = simple === true
-      this.client.query(query as never)
+      this.#client.query(query as never)
     })
   }
 
   close() {
     this.closed = true
-    this.client.end().catch(() => {})
+    this.#client.end().catch(() => {})
   }
   destroy() {
     this.closed = true
-    const stream = this.client.connection.stream as unknown as { destroy?: () => void; end?: () => void }
+    const stream = this.#client.connection.stream as unknown as { destroy?: () => void; end?: () => void }
     stream.destroy?.()
-    this.end?.()
+    this.#end?.()
   }
   ref() {}
   unref() {}

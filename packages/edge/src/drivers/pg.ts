@@ -49,18 +49,18 @@ export const pgDriver: Driver = {
 
 class PgConnection implements DriverConnection {
   readonly cancel: DriverConnection['cancel']
-  private readonly client: Client
-  private readonly stream: DriverStream
+  readonly #client: Client
+  readonly #stream: DriverStream
 
   constructor(client: Client, stream: DriverStream, cancel: DriverConnection['cancel']) {
-    this.client = client
-    this.stream = stream
+    this.#client = client
+    this.#stream = stream
     this.cancel = cancel
   }
 
   async query(statement: Statement): Promise<Answer> {
     const { text, params, rowMode, simple } = statement
-    const answer = (await this.client.query({
+    const answer = (await this.#client.query({
       text,
       // Without the array the driver takes the simple protocol, which would run several statements in one text.
       ...(!simple && { values: params as (string | null)[], queryMode: 'extended' }),
@@ -72,21 +72,21 @@ class PgConnection implements DriverConnection {
   }
 
   get status() {
-    return this.stream.status
+    return this.#stream.status
   }
   get closed() {
-    return this.stream.closed
+    return this.#stream.closed
   }
   close() {
-    this.client.end().catch(() => {})
+    this.#client.end().catch(() => {})
   }
   destroy() {
-    this.stream.destroy()
+    this.#stream.destroy()
   }
   ref() {
-    this.stream.ref()
+    this.#stream.ref()
   }
   unref() {
-    this.stream.unref()
+    this.#stream.unref()
   }
 }

@@ -73,17 +73,17 @@ export const postgresDriver: Driver = {
 
 class PostgresConnection implements DriverConnection {
   readonly cancel: DriverConnection['cancel']
-  private readonly client: postgres.Sql
-  private readonly stream: DriverStream
+  readonly #client: postgres.Sql
+  readonly #stream: DriverStream
 
   constructor(client: postgres.Sql, stream: DriverStream, cancel: DriverConnection['cancel']) {
-    this.client = client
-    this.stream = stream
+    this.#client = client
+    this.#stream = stream
     this.cancel = cancel
   }
 
   async query({ text, params, rowMode, decoderFor, simple }: Statement): Promise<Answer> {
-    const query = this.client.unsafe(
+    const query = this.#client.unsafe(
       text,
       params as never,
       { prepare: true, simple: simple === true } as never,
@@ -111,22 +111,22 @@ class PostgresConnection implements DriverConnection {
   }
 
   get status() {
-    return this.stream.status
+    return this.#stream.status
   }
   get closed() {
-    return this.stream.closed
+    return this.#stream.closed
   }
   close() {
-    this.client.end({ timeout: 0 }).catch(() => {})
+    this.#client.end({ timeout: 0 }).catch(() => {})
   }
   destroy() {
-    this.stream.destroy()
+    this.#stream.destroy()
   }
   ref() {
-    this.stream.ref()
+    this.#stream.ref()
   }
   unref() {
-    this.stream.unref()
+    this.#stream.unref()
   }
 }
 

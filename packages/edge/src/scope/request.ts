@@ -13,15 +13,15 @@ import type { Scope } from './scope.ts'
 export class RequestScope implements Scope {
   open = true
   readonly avoid = new Set<Route>()
-  private readonly pools = new Map<Route, Pool>()
+  readonly #pools = new Map<Route, Pool>()
 
   pool(route: Route): Pool {
-    let pool = this.pools.get(route)
+    let pool = this.#pools.get(route)
     if (pool === undefined) {
       // Hyperdrive bounds its own connections to the origin; on the direct route nobody else does.
       const limit = route.name === 'direct' ? route.settings.maxConnections : Number.POSITIVE_INFINITY
       pool = new Pool(route, { share: true, limit })
-      this.pools.set(route, pool)
+      this.#pools.set(route, pool)
       if (!this.open) pool.close()
     }
     return pool
@@ -29,6 +29,6 @@ export class RequestScope implements Scope {
 
   end(): void {
     this.open = false
-    for (const pool of this.pools.values()) pool.close()
+    for (const pool of this.#pools.values()) pool.close()
   }
 }

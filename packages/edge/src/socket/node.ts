@@ -50,24 +50,24 @@ export const openNodeSocket: OpenRaw = async (host, port, wish, events, signal) 
 }
 
 class NodeSocket implements RawSocket {
-  private readonly socket: net.Socket
+  readonly #socket: net.Socket
   constructor(socket: net.Socket) {
-    this.socket = socket
+    this.#socket = socket
   }
   write(chunk: Uint8Array, sent?: (error?: Error) => void): void {
-    this.socket.write(chunk, sent && (error => sent(error ?? undefined)))
+    this.#socket.write(chunk, sent && (error => sent(error ?? undefined)))
   }
   end(): void {
-    this.socket.end()
+    this.#socket.end()
   }
   destroy(): void {
-    this.socket.destroy()
+    this.#socket.destroy()
   }
   ref(): void {
-    this.socket.ref()
+    this.#socket.ref()
   }
   unref(): void {
-    this.socket.unref()
+    this.#socket.unref()
   }
 }
 

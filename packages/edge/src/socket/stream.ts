@@ -44,13 +44,13 @@ export class DriverStream implements RawEvents {
   answersEmptyQuery = false
   writable = true
 
-  private raw: RawSocket | undefined
-  private failure: Error | undefined
-  private readonly scanner = new MessageScanner(watched)
-  private readonly listeners = new Map<string, { listener: Listener; once: boolean }[]>()
+  #raw: RawSocket | undefined
+  #failure: Error | undefined
+  readonly #scanner = new MessageScanner(watched)
+  readonly #listeners = new Map<string, { listener: Listener; once: boolean }[]>()
 
   attach(raw: RawSocket): void {
-    this.raw = raw
+    this.#raw = raw
   }
 
   get destroyed(): boolean {
@@ -67,7 +67,7 @@ export class DriverStream implements RawEvents {
   onData(chunk: Uint8Array): void {
     if (this.closed) return
     try {
-      this.scanner.feed(chunk, this.onMessage)
+      this.#scanner.feed(chunk, this.#onMessage)
     } catch (error) {
       this.destroy(error as Error)
       return
@@ -79,14 +79,14 @@ export class DriverStream implements RawEvents {
     if (this.closed) return
     this.closed = true
     this.writable = false
-    const cause = this.failure ?? error
+    const cause = this.#failure ?? error
     if (cause) this.emit('error', cause)
     this.emit('end')
     this.emit('close', cause !== undefined)
     this.onClosed?.()
   }
 
-  private readonly onMessage = (type: number, bytes: Uint8Array, start: number, end: number): void => {
+  readonly #onMessage = (type: number, bytes: Uint8Array, start: number, end: number): void => {
     if (type === ReadyForQuery) {
       this.ready = true
       const status = bytes[start]
@@ -106,7 +106,7 @@ export class DriverStream implements RawEvents {
     const sent = (typeof encoding === 'function' ? encoding : callback) as
       | ((error?: Error) => void)
       | undefined
-    if (this.closed || this.raw === undefined) {
+    if (this.closed || this.#raw === undefined) {
       sent?.(new Error('the connection is closed'))
       return false
     }
@@ -116,21 +116,21 @@ export class DriverStream implements RawEvents {
       sent?.()
       return true
     }
-    this.raw.write(chunk, sent)
+    this.#raw.write(chunk, sent)
     return true
   }
 
   end(chunk?: Uint8Array): this {
     if (chunk instanceof Uint8Array && chunk.length > 0) this.write(chunk)
     this.writable = false
-    this.raw?.end()
+    this.#raw?.end()
     return this
   }
 
   destroy(error?: Error): this {
     if (this.closed) return this
-    this.failure ??= error
-    this.raw?.destroy()
+    this.#failure ??= error
+    this.#raw?.destroy()
     // The runtime may tell of the close late or, for a socket of a request that has ended, never.
     this.onClose(undefined)
     return this
@@ -158,25 +158,25 @@ export class DriverStream implements RawEvents {
     return this
   }
   ref(): this {
-    this.raw?.ref()
+    this.#raw?.ref()
     return this
   }
   unref(): this {
-    this.raw?.unref()
+    this.#raw?.unref()
     return this
   }
 
   // The part of EventEmitter that drivers use
 
   on(event: string, listener: Listener): this {
-    return this.listen(event, listener, false)
+    return this.#listen(event, listener, false)
   }
   once(event: string, listener: Listener): this {
-    return this.listen(event, listener, true)
+    return this.#listen(event, listener, true)
   }
   off(event: string, listener: Listener): this {
-    const kept = this.listeners.get(event)?.filter(entry => entry.listener !== listener) ?? []
-    this.listeners.set(event, kept)
+    const kept = this.#listeners.get(event)?.filter(entry => entry.listener !== listener) ?? []
+    this.#listeners.set(event, kept)
     return this
   }
   addListener(event: string, listener: Listener): this {
@@ -186,12 +186,12 @@ export class DriverStream implements RawEvents {
     return this.off(event, listener)
   }
   removeAllListeners(event?: string): this {
-    if (event === undefined) this.listeners.clear()
-    else this.listeners.delete(event)
+    if (event === undefined) this.#listeners.clear()
+    else this.#listeners.delete(event)
     return this
   }
   emit(event: string, ...values: unknown[]): boolean {
-    const entries = this.listeners.get(event)
+    const entries = this.#listeners.get(event)
     if (entries === undefined || entries.length === 0) return false
     // `listen` and `off` replace the array, so this one does not change under the loop.
     for (const entry of entries) {
@@ -201,8 +201,8 @@ export class DriverStream implements RawEvents {
     return true
   }
 
-  private listen(event: string, listener: Listener, once: boolean): this {
-    this.listeners.set(event, [...(this.listeners.get(event) ?? []), { listener, once }])
+  #listen(event: string, listener: Listener, once: boolean): this {
+    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), { listener, once }])
     return this
   }
 }

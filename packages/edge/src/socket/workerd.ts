@@ -84,89 +84,89 @@ function abortable<T>(promise: Promise<T>, socket: WorkerSocket, signal: AbortSi
 }
 
 class WorkerRawSocket implements RawSocket {
-  private readonly socket: WorkerSocket
-  private readonly events: RawEvents
-  private readonly writer: WritableStreamDefaultWriter<Uint8Array>
-  private waiting: Uint8Array[] = []
-  private callbacks: ((error?: Error) => void)[] = []
-  private flushing = false
-  private ending = false
-  private closed = false
+  readonly #socket: WorkerSocket
+  readonly #events: RawEvents
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>
+  #waiting: Uint8Array[] = []
+  #callbacks: ((error?: Error) => void)[] = []
+  #flushing = false
+  #ending = false
+  #closed = false
 
   constructor(socket: WorkerSocket, events: RawEvents) {
-    this.socket = socket
-    this.events = events
-    this.writer = socket.writable.getWriter()
-    this.read()
+    this.#socket = socket
+    this.#events = events
+    this.#writer = socket.writable.getWriter()
+    this.#read()
   }
 
   write(chunk: Uint8Array, sent?: (error?: Error) => void): void {
-    if (this.closed) {
+    if (this.#closed) {
       sent?.(new Error('the connection is closed'))
       return
     }
-    this.waiting.push(chunk)
-    if (sent) this.callbacks.push(sent)
-    this.flush()
+    this.#waiting.push(chunk)
+    if (sent) this.#callbacks.push(sent)
+    this.#flush()
   }
 
   end(): void {
-    this.ending = true
-    this.flush()
+    this.#ending = true
+    this.#flush()
   }
 
   destroy(): void {
-    this.close(undefined)
+    this.#close(undefined)
   }
 
   ref(): void {}
   unref(): void {}
 
-  private flush(): void {
-    if (this.flushing || this.closed) return
-    this.flushing = true
+  #flush(): void {
+    if (this.#flushing || this.#closed) return
+    this.#flushing = true
     queueMicrotask(async () => {
       try {
-        while (this.waiting.length > 0 && !this.closed) {
-          const bytes = joined(this.waiting)
-          const callbacks = this.callbacks
-          this.waiting = []
-          this.callbacks = []
+        while (this.#waiting.length > 0 && !this.#closed) {
+          const bytes = joined(this.#waiting)
+          const callbacks = this.#callbacks
+          this.#waiting = []
+          this.#callbacks = []
           for (let at = 0; at < bytes.length; at += pieceBytes) {
-            await this.writer.write(bytes.subarray(at, at + pieceBytes))
+            await this.#writer.write(bytes.subarray(at, at + pieceBytes))
           }
           for (const sent of callbacks) sent()
         }
-        this.flushing = false
-        if (this.ending) this.close(undefined)
+        this.#flushing = false
+        if (this.#ending) this.#close(undefined)
       } catch (error) {
-        this.close(error as Error)
+        this.#close(error as Error)
       }
     })
   }
 
-  private async read(): Promise<void> {
+  async #read(): Promise<void> {
     try {
-      const reader = this.socket.readable.getReader()
+      const reader = this.#socket.readable.getReader()
       for (;;) {
         const { value, done } = await reader.read()
-        if (done || this.closed) break
-        this.events.onData(value)
+        if (done || this.#closed) break
+        this.#events.onData(value)
       }
-      this.close(undefined)
+      this.#close(undefined)
     } catch (error) {
-      this.close(error as Error)
+      this.#close(error as Error)
     }
   }
 
-  private close(error: Error | undefined): void {
-    if (this.closed) return
-    this.closed = true
-    for (const sent of this.callbacks) sent(error ?? new Error('the connection is closed'))
-    this.callbacks = []
+  #close(error: Error | undefined): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const sent of this.#callbacks) sent(error ?? new Error('the connection is closed'))
+    this.#callbacks = []
     // A socket of a request that has ended refuses even this.
-    this.socket.close().catch(() => {})
-    this.events.onClose(error)
+    this.#socket.close().catch(() => {})
+    this.#events.onClose(error)
   }
 }
 
