@@ -294,11 +294,7 @@ function makePitches(random: Random, people: Person[]): Pitch[] {
         funding_goal: seeking ? cents(goal) : null,
         minimum_investment: seeking ? cents(minimum) : null,
         tags: random.some(voices[genre].tags, random.between(1, 3)),
-        visibility_settings: {
-          showBudget: random.chance(0.8),
-          showCreator: true,
-          allowDownload: random.chance(0.3),
-        },
+        visibility_settings: { allowComments: random.chance(0.8), allowDownload: random.chance(0.3) },
         additional_media: Array.from({ length: random.between(0, 3) }, () => ({
           kind: random.pick(['lookbook', 'trailer', 'deck', 'script sample']),
           url: `https://media.example.com/${random.uuid()}`,
@@ -514,7 +510,7 @@ export function makeRows(seed: number): Table[] {
   const interests: { at: number; row: Row }[] = []
   const investments: { at: number; row: Row }[] = []
   const interested = new Set<string>()
-  const seekers = listed.filter(({ goal }) => goal > 0)
+  const seekers = listed.filter(({ goal, published }) => goal > 0 && published! < end - 7 * day)
   const wanted = new Popularity(random, seekers)
   while (investments.length < counts.investments) {
     // The first dozen are user 2's, so that the README's dashboard has something to show.
