@@ -71,7 +71,7 @@ export class ServerConnection {
       const ms = performance.now() - began
       if (failure === undefined || failure.reason === 'sql') {
         route.latency.query.add(ms)
-        if (admission.trial || !this.#answered) route.works(admission)
+        route.works(admission)
         this.#answered = true
       }
       route.reportQuery(statement, ms, answer, failure)

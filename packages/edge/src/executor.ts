@@ -122,7 +122,7 @@ async function runOnce(
   const { oneShot } = route.driver
   if (oneShot) {
     run?.enter(false)
-    return runOneShot(oneShot, route, statement, limit)
+    return runOneShot(oneShot, route, admission, statement, limit)
   }
   const pool = scope.pool(route)
   const nested = context().holding === true
@@ -142,10 +142,11 @@ async function runOnce(
 function runOneShot(
   send: NonNullable<Driver['oneShot']>,
   route: Route,
+  admission: Admission,
   statement: Statement,
   limit: Limit,
 ): Promise<Answer> {
-  return route.oneShot(send, statement, limit, error => {
+  return route.oneShot(send, statement, limit, admission, error => {
     if (limit.ended) return limit.error(route.name, 'maybe')
     if (error instanceof DatabaseError) return error
     const target = route.target()

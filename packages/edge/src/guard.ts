@@ -7,7 +7,7 @@
  */
 import { sessionText, transactionText } from './errors.ts'
 
-const firstWords = /^(?:[\s;]|--[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/)*([a-z]+)(?:\s+([a-z]+))?/i
+const firstWords = /^(?:[\s;]|--[^\n]*(?:\n|$)|\/\*(?:[^*]|\*(?!\/))*\*\/)*([a-z]+)(?:\s+([a-z]+))?/i
 
 const transactionWords = new Set([
   'begin',

@@ -78,6 +78,7 @@ export interface DatabaseManager {
 
 /** Handles of one URL or binding: `sql`, and Drizzle by schema. */
 interface Handles {
+  readonly routes: () => readonly Route[]
   readonly executor: HandleExecutor
   sql: Sql | undefined
   readonly drizzles: Recent<Schema | undefined, Drizzle<Schema>>
@@ -135,7 +136,7 @@ class Manager implements DatabaseManager {
 
   executeQuery<T>(url: string, fn: QueryFunction<T>): Promise<T> {
     const handles = this.#handlesFor(url)
-    return inOneScope(this.#settings.perRequest, () =>
+    return inOneScope(this.#settings.perRequest, async () =>
       fn(sqlOf(handles), drizzleOf<NoSchema>(handles, undefined)),
     )
   }
@@ -153,7 +154,7 @@ class Manager implements DatabaseManager {
 
   executeOptimalQuery<T>(env: Env, fn: QueryFunction<T>, options: OptimalQueryOptions = {}): Promise<T> {
     const { readOnly = false, repeatable = false } = options
-    return inOneScope(this.#settings.perRequest, () => {
+    return inOneScope(this.#settings.perRequest, async () => {
       if (readOnly || repeatable) return this.#repeat(env, fn, readOnly)
       const handles = this.#optimalHandles(env)
       return fn(sqlOf(handles), drizzleOf<NoSchema>(handles, undefined))
@@ -206,7 +207,8 @@ class Manager implements DatabaseManager {
   }
 
   measure(env: Env, options: MeasureOptions = {}): Promise<Measurement> {
-    return measure(this.#routesOf(env), options)
+    // Asked for like any query's, so that the page counts the handle it used.
+    return measure(this.#optimalHandles(env).routes(), options)
   }
 
   run<T>(_env: Env, ctx: ExecutionContext | undefined, fn: () => T | Promise<T>): Promise<T> {

@@ -6,7 +6,8 @@ import { onBestRoute } from './best.ts'
 import type { Answer, Statement } from './drivers/driver.ts'
 import { noRoute, type RouteName } from './errors.ts'
 import { Limit } from './limit.ts'
-import type { Admission, Route } from './route.ts'
+import type { AcquireOptions } from './pool.ts'
+import type { Route } from './route.ts'
 import { enterScope, type Scope } from './scope/scope.ts'
 
 export interface Measurement {
@@ -43,10 +44,18 @@ export async function measure(
   if (routes[0] === undefined) throw noRoute()
   const { settings } = routes[0]
   const limit = new Limit(deadlineMs ?? settings.queryDeadlineMs)
+  // So that a dead first route leaves time for the next.
+  const connectDeadlineMs = Math.min(settings.connectDeadlineMs, (0.9 * limit.deadlineMs) / routes.length)
   const { scope, leave } = enterScope(settings.perRequest)
   try {
     return await onBestRoute(routes, scope, (route, admission) =>
-      measureOn(route, admission, scope, samples, limit),
+      measureOn(
+        route,
+        { admission, connectDeadlineMs, nested: false, signal: limit.signal },
+        scope,
+        samples,
+        limit,
+      ),
     )
   } finally {
     limit.clear()
@@ -56,7 +65,7 @@ export async function measure(
 
 async function measureOn(
   route: Route,
-  admission: Admission,
+  options: AcquireOptions,
   scope: Scope,
   samples: number,
   limit: Limit,
@@ -69,11 +78,10 @@ async function measureOn(
   const pool = scope.pool(route)
   const began = performance.now()
   const idle = pool.take('exclusive')
-  const connection =
-    idle ?? (await pool.acquire('exclusive', { signal: limit.signal, admission, nested: false }))
+  const connection = idle ?? (await pool.acquire('exclusive', options))
   const connectMs = connection.uses > 1 ? null : performance.now() - began
   try {
-    const timed = await repeat(samples, () => connection.run(probe, limit, admission))
+    const timed = await repeat(samples, () => connection.run(probe, limit, options.admission))
     return { route: route.name, connectMs, ...timed }
   } finally {
     pool.release(connection)

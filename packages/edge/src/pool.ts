@@ -37,6 +37,8 @@ export interface AcquireOptions {
   readonly admission: Admission
   /** The caller holds a connection already: it may pass the limit, or it would wait for itself. */
   readonly nested: boolean
+  /** Less than the manager's connectDeadlineMs, for callers with a short deadline of their own. */
+  readonly connectDeadlineMs?: number | undefined
 }
 
 export class Pool {
@@ -149,17 +151,18 @@ export class Pool {
   }
 
   /** Connects once there is room: below the isolate's limit, and when a full server has room again. */
-  async #connect({ signal, admission, nested }: AcquireOptions): Promise<ServerConnection> {
+  async #connect(options: AcquireOptions): Promise<ServerConnection> {
+    const { signal, admission, nested } = options
     const route = this.#route
     const policy = this.#policy
-    const { connectDeadlineMs } = route.settings
+    const connectDeadlineMs = options.connectDeadlineMs ?? route.settings.connectDeadlineMs
     const giveUpAt = Date.now() + connectDeadlineMs
     // A request's pool shares its limit with other requests, and no promise may cross between them: so ask again.
     const limit = policy.share ? (nested ? 2 : 1) * policy.limit : Number.POSITIVE_INFINITY
     for (let waitMs = 5; ; waitMs = Math.min(2 * waitMs, 200)) {
       if (route.open.size(Date.now()) < limit) {
         try {
-          return await route.connect(signal, admission)
+          return await route.connect(signal, admission, connectDeadlineMs)
         } catch (error) {
           if (!isFull(error) || route.name !== 'direct' || Date.now() + 2 * waitMs > giveUpAt) throw error
           waitMs = Math.max(waitMs, 50)

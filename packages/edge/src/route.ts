@@ -69,12 +69,16 @@ export class Route {
 
   /**
    * Opens one connection and logs in, within the connect deadline.
+   * @param deadlineMs where less than the manager's connectDeadlineMs is left
    * @throws DatabaseError; none of them sent a statement. The caller's own abort passes as its signal's reason.
    */
-  async connect(caller: AbortSignal, admission: Admission): Promise<ServerConnection> {
+  async connect(
+    caller: AbortSignal,
+    admission: Admission,
+    deadlineMs: number = this.settings.connectDeadlineMs,
+  ): Promise<ServerConnection> {
     const target = this.target()
-    const { connectDeadlineMs } = this.settings
-    const limit = new Limit(connectDeadlineMs, caller)
+    const limit = new Limit(deadlineMs, caller)
     const { signal } = limit
     const lease = this.open.add(Date.now())
     const began = performance.now()
@@ -109,7 +113,7 @@ export class Route {
   }
 
   #explain(error: unknown, limit: Limit, target: Target): DatabaseError {
-    if (limit.ended) return connectDeadline(this.name, target, this.settings.connectDeadlineMs)
+    if (limit.ended) return connectDeadline(this.name, target, limit.deadlineMs)
     if (error instanceof DatabaseError) return error
     if (typeof (error as { severity?: unknown }).severity === 'string')
       return refused(error, this.name, target)
@@ -121,6 +125,7 @@ export class Route {
     send: NonNullable<Driver['oneShot']>,
     statement: Statement,
     limit: Limit,
+    admission: Admission,
     explain: (error: unknown) => DatabaseError,
   ): Promise<Answer> {
     const began = performance.now()
@@ -134,7 +139,10 @@ export class Route {
       throw failure
     } finally {
       const ms = performance.now() - began
-      if (failure === undefined || failure.reason === 'sql') this.latency.query.add(ms)
+      if (failure === undefined || failure.reason === 'sql') {
+        this.latency.query.add(ms)
+        this.works(admission)
+      } else if (failure.reason === 'connection-lost') this.failed(failure, admission)
       this.reportQuery(statement, ms, answer, failure)
     }
   }
