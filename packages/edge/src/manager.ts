@@ -253,6 +253,7 @@ class Manager implements DatabaseManager {
 
 function handlesOn(routes: () => readonly Route[]): Handles {
   return {
+    routes,
     executor: new HandleExecutor(routes, beginTransaction),
     sql: undefined,
     drizzles: new Recent(maxHandles),
