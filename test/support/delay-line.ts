@@ -26,11 +26,14 @@ export class DelayLine {
   #arm(): void {
     const first = this.#waiting[0]
     if (first === undefined || this.#timer !== undefined) return
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      const now = performance.now()
-      while (this.#waiting.length > 0 && this.#waiting[0]!.due <= now) this.#waiting.shift()!.deliver()
-      this.#arm()
-    }, first.due - performance.now())
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        const now = performance.now()
+        while (this.#waiting.length > 0 && this.#waiting[0]!.due <= now) this.#waiting.shift()!.deliver()
+        this.#arm()
+      },
+      Math.max(0, first.due - performance.now()),
+    )
   }
 }

@@ -12,7 +12,7 @@ import {
   watch,
 } from '@sluice/wire'
 import pg from 'pg'
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { FaultProxy } from './fault-proxy.ts'
 import { freshDatabase, startTlsPostgres } from './postgres.ts'
 
@@ -54,6 +54,10 @@ const stillPending = (promise: Promise<unknown>) =>
     pause(150, 'pending'),
   ])
 
+/** A message whose body is one string of less than 250 bytes: Query, PasswordMessage. */
+const message = (type: number, text: string) =>
+  Buffer.from([type, 0, 0, 0, 5 + text.length, ...Buffer.from(`${text}\0`)])
+
 async function rawSocket(proxy: FaultProxy): Promise<Socket> {
   const socket = connect(proxy.port, '127.0.0.1')
   onTestFinished(() => void socket.destroy())
@@ -66,6 +70,27 @@ describe('a proxy without a fault', () => {
     const client = await clientOf(await proxied())
     const large = 'x'.repeat(5_000_000)
     expect((await client.query('select $1::text as value', [large])).rows).toEqual([{ value: large }])
+  })
+
+  test('lets the one who sends wait for the one who does not read', async () => {
+    const proxy = await proxied()
+    const socket = await rawSocket(proxy)
+    socket.write(startupMessage({ user: 'clear_text', database: database.name }))
+    socket.write(message(PasswordMessage, 'clear_text'))
+    await proxy.until(({ connections }) => connections[0]?.startUpFlights !== undefined)
+    socket.pause()
+    socket.write(message(Query, `select repeat('x', 1000000) from generate_series(1, 200)`))
+    await proxy.saw('select repeat')
+    await pause(300)
+    const held = proxy.connections[0]!.bytesToClient
+    expect(held).toBeLessThan(100_000_000)
+    let received = 0
+    socket.on('data', chunk => {
+      received += chunk.length
+    })
+    socket.resume()
+    await proxy.until(({ connections }) => connections[0]!.bytesToClient > 200_000_000)
+    while (received < 200_000_000) await once(socket, 'data')
   })
 
   test('tells the statements in order, those of prepared statements as often as they ran', async () => {
@@ -136,7 +161,11 @@ describe('a proxy without a fault', () => {
     const proxy = await proxied()
     const client = await clientOf(proxy)
     const sleeping = expect(client.query('select pg_sleep(60)')).rejects.toMatchObject({ code: '57014' })
-    await proxy.saw('select pg_sleep')
+    // A request that comes before the statement has begun is no request at all.
+    await vi.waitFor(async () => {
+      const running = await database.query(`select from pg_stat_activity where query = 'select pg_sleep(60)'`)
+      expect(running).toHaveLength(1)
+    }, 5_000)
     const { processID, secretKey } = client as unknown as { processID: number; secretKey: number }
     const socket = await rawSocket(proxy)
     const request = new DataView(new ArrayBuffer(16))
@@ -264,8 +293,6 @@ describe('the first statement refused', () => {
     const proxy = await proxied()
     proxy.fault = { is: 'refuseFirstStatement', error, then: 'ReadyForQuery' }
     const socket = await rawSocket(proxy)
-    const message = (type: number, text: string) =>
-      Buffer.from([type, 0, 0, 0, 5 + text.length, ...Buffer.from(`${text}\0`)])
     socket.write(
       Buffer.concat([
         startupMessage({ user: 'clear_text', database: database.name }),

@@ -137,7 +137,7 @@ export class FaultProxy implements ConnectionHost, AsyncDisposable {
 
   /**
    * Waits until a statement that matches was to run, on any connection, `times` times since the start; returns the
-   * connection of the last of them.
+   * connection of the last of them. It has been forwarded then (if no fault kept it); the server may not have begun it.
    */
   async saw(match: Match, times = 1): Promise<ProxiedConnection> {
     await this.until(() => this.count(match) >= times, `${times} × ${match}`)
@@ -155,10 +155,14 @@ export class FaultProxy implements ConnectionHost, AsyncDisposable {
         reject(new Error(`waited in vain for ${what}; the proxy saw ${JSON.stringify(this.statements)}`))
       }, this.patienceMs)
       const ask = () => {
-        if (!condition(this)) return
+        try {
+          if (!condition(this)) return
+          resolve()
+        } catch (error) {
+          reject(error)
+        }
         clearTimeout(giveUp)
         this.#waiting.delete(ask)
-        resolve()
       }
       this.#waiting.add(ask)
     })

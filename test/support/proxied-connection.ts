@@ -106,6 +106,7 @@ export class ProxiedConnection {
     // A reset by the client is seen by `close`, which follows.
     client.on('error', () => {})
     client.on('close', () => this.#end('close'))
+    client.on('drain', () => this.#server?.resume())
     client.on('end', () => this.#clientEnded())
     client.on('data', chunk => this.#guarded(() => this.#clientSays(chunk)))
     const close = this.#strikes('close')
@@ -377,7 +378,11 @@ export class ProxiedConnection {
       if (this.#phase !== 'dark') this.#toClient.put(this.#host.latencyMs.toClient, () => this.#client.end())
       server.end()
     })
-    server.on('close', () => this.#host.changed())
+    server.on('drain', () => this.#client.resume())
+    server.on('close', () => {
+      this.#client.resume()
+      this.#host.changed()
+    })
     return server
   }
 
@@ -423,11 +428,7 @@ export class ProxiedConnection {
   }
 }
 
-/** Writes, and lets the other side wait while the socket is full. */
+/** Writes, and lets the other side wait until the socket has room again (its `drain`). */
 function write(socket: Socket, bytes: Uint8Array, source: Socket | undefined): void {
-  if (socket.destroyed || socket.writableEnded) return
-  if (socket.write(bytes) || source === undefined) return
-  source.pause()
-  socket.once('drain', () => source.resume())
-  socket.once('close', () => source.resume())
+  if (!socket.destroyed && !socket.writableEnded && !socket.write(bytes)) source?.pause()
 }
