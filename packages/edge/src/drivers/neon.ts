@@ -6,7 +6,7 @@
  * driver knows only globally. `poolQueryViaFetch` decides here what it decides in Neon's `Pool`: whether a
  * statement outside a transaction goes by HTTP.
  */
-import type { Client, NeonConfig } from '@neondatabase/serverless'
+import type { Client } from '@neondatabase/serverless'
 import type { Target } from '../url.ts'
 import {
   type Answer,
@@ -19,6 +19,9 @@ import {
   typeParsers,
 } from './driver.ts'
 
+type WebSocketConstructor = new (...given: never[]) => object
+
+// Types of its own and not the driver's: published declarations must not need a package that may be missing.
 export interface NeonOptions {
   /** wss rather than ws to the proxy. Default true. */
   useSecureWebSocket?: boolean
@@ -29,13 +32,13 @@ export interface NeonOptions {
   /** Statements outside a transaction go by HTTP. Default true. */
   poolQueryViaFetch?: boolean
   /** Where the WebSocket proxy is, without its scheme. Default: the database's host, path /v2. */
-  wsProxy?: NeonConfig['wsProxy']
+  wsProxy?: string | ((host: string, port: number | string) => string)
   /** For runtimes without a global WebSocket. */
-  webSocketConstructor?: NeonConfig['webSocketConstructor']
+  webSocketConstructor?: WebSocketConstructor
   /** Where HTTP goes; set globally, as the driver has it so. Default: the database's host, path /sql. */
-  fetchEndpoint?: NeonConfig['fetchEndpoint']
+  fetchEndpoint?: string | ((host: string, port: number | string, options?: { jwtAuth?: boolean }) => string)
   /** What fetches; set globally, as the driver has it so. Default: the runtime's fetch. */
-  fetchFunction?: NeonConfig['fetchFunction']
+  fetchFunction?: (url: string, init: RequestInit) => Promise<Response>
 }
 
 type NeonModule = typeof import('@neondatabase/serverless')
@@ -100,7 +103,8 @@ async function connect(
   config.pipelineConnect = options.pipelineConnect ?? 'password'
   config.coalesceWrites = options.coalesceWrites ?? true
   if (options.wsProxy !== undefined) config.wsProxy = options.wsProxy
-  if (options.webSocketConstructor !== undefined) config.webSocketConstructor = options.webSocketConstructor
+  if (options.webSocketConstructor !== undefined)
+    config.webSocketConstructor = options.webSocketConstructor as never
   const connection = new NeonConnection(client, module)
   const abort = () => connection.destroy()
   signal.addEventListener('abort', abort, { once: true })
