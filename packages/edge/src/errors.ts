@@ -191,14 +191,16 @@ export const missingNodejsCompat = (module: string) =>
     hint: 'On Workers add compatibility_flags = ["nodejs_compat"] and a compatibility_date of 2024-09-23 or later to wrangler.toml; on Node use 20.16 or newer.',
   })
 
-export const driverMissing = (name: string, cause: Error) =>
-  new DatabaseError(`the driver package "${name}" can't be loaded: ${cause.message}`, {
+export const driverMissing = (name: string, error: unknown) => {
+  const cause = foreign(error, undefined)
+  return new DatabaseError(`the driver package "${name}" can't be loaded: ${cause.message}`, {
     reason: 'driver-missing',
     code: '0A000',
     retryable: false,
     cause,
     hint: `Install it (npm install ${name}), or choose another with createDatabaseManager({ driver }). On Workers, compatibility_flags must hold "nodejs_compat".`,
   })
+}
 
 const wayOf = (route: RouteName) => (route === 'hyperdrive' ? 'the HYPERDRIVE binding' : 'the direct URL')
 

@@ -3,8 +3,11 @@
  *
  * Pools, time-outs, transactions, value types and errors are ours and the same on every driver. A driver
  * gets a connected stream (TLS done, socket/stream.ts) and speaks the protocol on it.
+ *
+ * Each driver's package may be missing. It is imported when it is first needed, and the `await import(…)` stands
+ * in a `try` of its own: by that, bundlers know that they may leave the import to run time. Behind a function of
+ * ours they don't see the `try`, and a Worker that has another driver fails to build.
  */
-import { driverMissing, foreign } from '../errors.ts'
 import type { DriverStream } from '../socket/stream.ts'
 import type { Target } from '../url.ts'
 
@@ -73,19 +76,16 @@ export interface Driver {
     | undefined
 }
 
-/** Loads a driver's package when it is first needed. @throws DatabaseError `driver-missing` */
-export async function load<Module>(name: string, importIt: () => Promise<Module>): Promise<Module> {
-  try {
-    return await importIt()
-  } catch (error) {
-    throw driverMissing(name, foreign(error, undefined))
-  }
-}
-
 /** `decoderFor` as node-postgres and its kin ask: by type only, but once for each column in order. */
 export function typeParsers({ decoderFor }: Statement): { getTypeParser: (oid: number) => Decoder } {
   let column = 0
   return { getTypeParser: oid => decoderFor(oid, column++) }
+}
+
+/** Rows as the statement wants them. By `fromEntries`, because a column may be called `__proto__`. */
+export function shaped(rows: unknown[][], fields: readonly Field[], { rowMode }: Statement): unknown[] {
+  if (rowMode === 'array') return rows
+  return rows.map(row => Object.fromEntries(fields.map(({ name }, column) => [name, row[column]])))
 }
 
 /** Startup settings that a URL asks for, as the `options` startup parameter carries them. */

@@ -7,14 +7,15 @@
  * statement outside a transaction goes by HTTP.
  */
 import type { Client } from '@neondatabase/serverless'
+import { driverMissing } from '../errors.ts'
 import type { Target } from '../url.ts'
 import {
   type Answer,
   type ConnectRequest,
   type Driver,
   type DriverConnection,
-  load,
   type Statement,
+  shaped,
   startupOptions,
   typeParsers,
 } from './driver.ts'
@@ -41,24 +42,32 @@ export interface NeonOptions {
   fetchFunction?: (url: string, init: RequestInit) => Promise<Response>
 }
 
-type NeonModule = typeof import('@neondatabase/serverless')
+type ArrayAnswer = Answer & { readonly rows: unknown[][] }
 
-const packageName = '@neondatabase/serverless'
+type NeonModule = typeof import('@neondatabase/serverless')
 
 export function neonDriver(options: NeonOptions = {}): Driver {
   const { poolQueryViaFetch = true, fetchEndpoint, fetchFunction } = options
-  const loadNeon = async () => {
-    const module = await load(packageName, () => import('@neondatabase/serverless'))
+  const load = async () => {
+    const module = await loadNeon()
     if (fetchEndpoint !== undefined) module.neonConfig.fetchEndpoint = fetchEndpoint
     if (fetchFunction !== undefined) module.neonConfig.fetchFunction = fetchFunction
     return module
   }
   return {
     name: 'neon',
-    connect: async request => connect(await loadNeon(), options, request),
+    connect: async request => connect(await load(), options, request),
     ...(poolQueryViaFetch && {
-      oneShot: async (target, statement, signal) => fetchAnswer(await loadNeon(), target, statement, signal),
+      oneShot: async (target, statement, signal) => fetchAnswer(await load(), target, statement, signal),
     }),
+  }
+}
+
+async function loadNeon(): Promise<NeonModule> {
+  try {
+    return await import('@neondatabase/serverless')
+  } catch (error) {
+    throw driverMissing('@neondatabase/serverless', error)
   }
 }
 
@@ -68,17 +77,16 @@ async function fetchAnswer(
   statement: Statement,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const { text, params, rowMode } = statement
-  const answer = await neon(urlOf(target), { fullResults: true, arrayMode: true }).query(
+  const { text, params } = statement
+  const answer = (await neon(urlOf(target), { fullResults: true, arrayMode: true }).query(
     text,
     params as (string | null)[],
     {
-      arrayMode: rowMode === 'array',
       types: typeParsers(statement) as never,
       fetchOptions: { signal },
     },
-  )
-  return answer as unknown as Answer
+  )) as unknown as ArrayAnswer
+  return { ...answer, rows: shaped(answer.rows, answer.fields, statement) }
 }
 
 async function connect(
@@ -146,19 +154,20 @@ class NeonConnection implements DriverConnection {
   }
 
   query(statement: Statement): Promise<Answer> {
-    const { text, params, rowMode, simple } = statement
+    const { text, params, simple } = statement
     return new Promise((resolve, reject) => {
       this.#end = () => reject(new Error('the WebSocket closed'))
       const config = {
         text,
         values: params,
-        rowMode: rowMode === 'array' ? 'array' : undefined,
+        rowMode: 'array',
         types: typeParsers(statement),
       }
-      const done = (error: Error | null, answer: Answer | Answer[]) => {
+      const done = (error: Error | null, answer: ArrayAnswer | ArrayAnswer[]) => {
         this.#end = undefined
-        if (error) reject(error)
-        else resolve(Array.isArray(answer) ? answer[answer.length - 1]! : answer)
+        if (error) return reject(error)
+        const last = Array.isArray(answer) ? answer[answer.length - 1]! : answer
+        resolve({ ...last, rows: shaped(last.rows, last.fields, statement) })
       }
       const query = new this.#Query(config, undefined, done)
       query.simple = simple === true
@@ -186,7 +195,7 @@ interface ExtendedQuery {
 type ExtendedQueryClass = new (
   config: unknown,
   values: undefined,
-  callback: (error: Error | null, answer: Answer | Answer[]) => void,
+  callback: (error: Error | null, answer: ArrayAnswer | ArrayAnswer[]) => void,
 ) => ExtendedQuery
 
 let extended: ExtendedQueryClass | undefined

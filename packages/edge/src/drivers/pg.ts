@@ -1,12 +1,12 @@
 /** node-postgres: one round trip for each statement, values decoded as they arrive. The default driver. */
 import type { Client, QueryArrayResult, QueryResult } from 'pg'
+import { driverMissing } from '../errors.ts'
 import type { DriverStream } from '../socket/stream.ts'
 import {
   type Answer,
   type ConnectRequest,
   type Driver,
   type DriverConnection,
-  load,
   type Statement,
   startupOptions,
   typeParsers,
@@ -15,8 +15,7 @@ import {
 export const pgDriver: Driver = {
   name: 'pg',
   async connect({ target, dial, signal, sendCancel }: ConnectRequest) {
-    const module = await load('pg', () => import('pg'))
-    const { Client } = module.default ?? module
+    const { Client } = await loadPg()
     const stream = await dial()
     const options = startupOptions(target)
     const client = new Client({
@@ -45,6 +44,15 @@ export const pgDriver: Driver = {
     }
     return new PgConnection(client, stream, sendCancel && (signal => sendCancel(stream, signal)))
   },
+}
+
+async function loadPg() {
+  try {
+    const module = await import('pg')
+    return module.default ?? module
+  } catch (error) {
+    throw driverMissing('pg', error)
+  }
 }
 
 class PgConnection implements DriverConnection {

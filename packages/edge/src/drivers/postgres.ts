@@ -7,13 +7,13 @@
  * time on a connection, then one; where the URL names a transaction pooler (no named statements) always two.
  */
 import type postgres from 'postgres'
+import { driverMissing } from '../errors.ts'
 import type { DriverStream } from '../socket/stream.ts'
 import {
   type Answer,
   type ConnectRequest,
   type Driver,
   type DriverConnection,
-  load,
   type Statement,
   startupOptions,
 } from './driver.ts'
@@ -25,7 +25,7 @@ const builtinTypes = [16, 17, 20, 21, 23, 25, 26, 114, 700, 701, 1082, 1114, 118
 export const postgresDriver: Driver = {
   name: 'postgres',
   async connect({ target, dial, signal, sendCancel }: ConnectRequest) {
-    const { default: connect } = await load('postgres', () => import('postgres'))
+    const { default: connect } = await loadPostgres()
     const stream = await dial()
     stream.answersEmptyQuery = true
     let taken = false
@@ -71,6 +71,14 @@ export const postgresDriver: Driver = {
   },
 }
 
+async function loadPostgres() {
+  try {
+    return await import('postgres')
+  } catch (error) {
+    throw driverMissing('postgres', error)
+  }
+}
+
 class PostgresConnection implements DriverConnection {
   readonly cancel: DriverConnection['cancel']
   readonly #client: postgres.Sql
@@ -82,7 +90,8 @@ class PostgresConnection implements DriverConnection {
     this.cancel = cancel
   }
 
-  async query({ text, params, rowMode, decoderFor, simple }: Statement): Promise<Answer> {
+  async query(statement: Statement): Promise<Answer> {
+    const { text, params, decoderFor, simple } = statement
     const query = this.#client.unsafe(
       text,
       params as never,
@@ -97,15 +106,12 @@ class PostgresConnection implements DriverConnection {
     const decoders = columns.map(({ type }, column) => decoderFor(type, column))
     const decode = (bytes: Uint8Array | null, column: number) =>
       bytes === null ? null : decoders[column]!(utf8.decode(bytes))
-    const rows = last.map(row => {
-      const values = row.map(decode)
-      if (rowMode === 'array') return values
-      return Object.fromEntries(columns.map(({ name }, column) => [name, values[column]]))
-    })
+    const fields = columns.map(({ name, type }) => ({ name, dataTypeID: type }))
+    const rows = last.map(row => row.map(decode))
     return {
-      rows,
-      fields: columns.map(({ name, type }) => ({ name, dataTypeID: type })),
-      command: last.command ?? '',
+      rows: shaped(rows, fields, statement),
+      fields,
+      command: last.command?.split(' ')[0] ?? '',
       rowCount: last.count,
     }
   }
