@@ -13,6 +13,8 @@ import type { Scope } from './scope.ts'
 export class RequestScope implements Scope {
   open = true
   readonly avoid = new Set<Route>()
+  /** What the handler gave to `waitUntil` and is not done yet. */
+  readonly later = new Set<Promise<unknown>>()
   readonly #pools = new Map<Route, Pool>()
 
   pool(route: Route): Pool {
@@ -25,6 +27,12 @@ export class RequestScope implements Scope {
       if (!this.open) pool.close()
     }
     return pool
+  }
+
+  finishesAfter(promise: Promise<unknown>): void {
+    const noted = Promise.resolve(promise).catch(() => {})
+    this.later.add(noted)
+    noted.then(() => this.later.delete(noted))
   }
 
   end(): void {

@@ -6,7 +6,8 @@
  *     waitUntil(b) ─────────────────┴▶ idle connections close
  *
  * The answer waits for nothing here: closing hangs on the request's own `waitUntil`. What the handler gives to
- * `waitUntil` is seen because that method is laid over on the one context object, for this request only.
+ * `waitUntil` is seen because that method is laid over, once for each context object. A Durable Object has one such
+ * object for all of its events, which overlap: whose promise it is tells the scope that runs, not the object.
  */
 import { context, withContext } from '../context.ts'
 import { RequestScope } from './request.ts'
@@ -23,54 +24,40 @@ export async function runInRequest<T>(
 ): Promise<T> {
   if (!perRequest || context().scope?.open) return fn()
   const scope = new RequestScope()
-  const later = new Set<Promise<unknown>>()
-  const restore = ctx && overlay(ctx, later)
+  const waitUntil = ctx && laidOver(ctx)
   try {
     return await withContext({ scope }, fn)
   } finally {
-    if (later.size === 0) {
-      restore?.()
-      scope.end()
-    } else {
-      const done = settled(later).then(() => {
-        restore?.()
-        scope.end()
-      })
-      // The method below the overlay: this promise must not wait for itself.
-      if (ctx) originalOf(ctx)(done)
-    }
+    if (scope.later.size === 0) scope.end()
+    else waitUntil?.(settled(scope.later).then(() => scope.end()))
   }
 }
 
-const originals = new WeakMap<ExecutionContext, ExecutionContext['waitUntil']>()
+type WaitUntil = ExecutionContext['waitUntil']
 
-const originalOf = (ctx: ExecutionContext): ExecutionContext['waitUntil'] =>
-  originals.get(ctx) ?? (promise => ctx.waitUntil(promise))
+const originals = new WeakMap<ExecutionContext, WaitUntil>()
 
-/** Notes what is handed to `ctx.waitUntil` from now on; a context that can't be changed is left alone. */
-function overlay(ctx: ExecutionContext, later: Set<Promise<unknown>>): () => void {
-  const original = ctx.waitUntil.bind(ctx)
-  try {
-    Object.defineProperty(ctx, 'waitUntil', {
-      configurable: true,
-      value: (promise: Promise<unknown>) => {
-        const noted = Promise.resolve(promise).catch(() => {})
-        later.add(noted)
-        noted.then(() => later.delete(noted))
-        original(promise)
-      },
-    })
-  } catch {
-    return () => {}
+/** Notes what is handed to `ctx.waitUntil` from now on; the method below, through which nothing is noted. */
+function laidOver(ctx: ExecutionContext): WaitUntil {
+  let original = originals.get(ctx)
+  if (original === undefined) {
+    const below: WaitUntil = ctx.waitUntil.bind(ctx)
+    original = below
+    const value: WaitUntil = promise => {
+      context().scope?.finishesAfter(promise)
+      below(promise)
+    }
+    try {
+      Object.defineProperty(ctx, 'waitUntil', { configurable: true, writable: true, value })
+    } catch {
+      // A context that can't be changed is left alone: its connections close when the handler is done.
+    }
+    originals.set(ctx, original)
   }
-  originals.set(ctx, original)
-  return () => {
-    delete (ctx as Partial<ExecutionContext>).waitUntil
-    originals.delete(ctx)
-  }
+  return original
 }
 
 /** Resolves when the set is empty: what a promise hands to waitUntil while it runs is waited for too. */
-async function settled(later: Set<Promise<unknown>>): Promise<void> {
+async function settled(later: ReadonlySet<Promise<unknown>>): Promise<void> {
   while (later.size > 0) await Promise.all(later)
 }
