@@ -160,7 +160,7 @@ describe('special characters', () => {
   })
 
   test('any raw password of letters and these characters is understood where no reading before it is possible', () => {
-    const raw = fc.string({ unit: fc.constantFrom(...'ab1#/:%$!~*+,;=[]'), minLength: 1 })
+    const raw = fc.string({ unit: fc.constantFrom(...'gx#/:%$!~*+,;=[]'), minLength: 1 })
     fc.assert(
       fc.property(raw, password => {
         expect(parseUrl(`postgres://ada:x${password}@db/shop`)).toMatchObject({

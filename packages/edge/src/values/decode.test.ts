@@ -102,6 +102,24 @@ describe('a value', () => {
     )
   })
 
+  test('of any instant is the same whatever the time zone and the number of digits that it is printed with', () => {
+    const instant = fc.date({
+      noInvalidDate: true,
+      min: new Date('-004000-01-01'),
+      max: new Date('+270000-01-01'),
+    })
+    const quarters = fc.integer({ min: -15 * 4, max: 15 * 4 })
+    fc.assert(
+      fc.property(instant, quarters, fc.stringMatching(/^\d{0,3}$/), (utc, quarter, micros) => {
+        const local = encode(new Date(+utc + quarter * 900_000), 1)!.replace('T', ' ')
+        const abs = Math.abs(quarter)
+        const minutes = abs % 4 ? `:${(abs % 4) * 15}` : ''
+        const offset = `${quarter < 0 ? '-' : '+'}${String(abs >> 2).padStart(2, '0')}${minutes}`
+        expect(decode(1184, local.replace('Z', `${micros}${offset}`))).toEqual(utc)
+      }),
+    )
+  })
+
   test('of bytes comes back, in both formats, with and without Buffer', async () => {
     vi.stubGlobal('Buffer', undefined)
     vi.resetModules()

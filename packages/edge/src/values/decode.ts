@@ -24,11 +24,15 @@ const asText: Decoder = text => text
 const bool: Decoder = text => text === 't'
 const json: Decoder = text => JSON.parse(text)
 
+/** What `new Date` reads right, and three times as fast as we do: no BC, no first millennium, no infinity. */
+const ordinaryTime = /^[1-9]\d{3}-\d\d-\d\d( [\d:.]+([+-]\d\d(:\d\d)?)?)?$/
 const isoTime =
   /^(\d{4,})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):([\d.]+)(?:([+-])(\d\d):?(\d\d)?:?(\d\d)?)?)?( BC)?$/
 
 /** A date or timestamp, with or without an offset. Microseconds are cut off: a Date has none. */
 function time(text: string): Date | number | string {
+  const ordinary = ordinaryTime.exec(text)
+  if (ordinary) return new Date(ordinary[1] && !ordinary[2] ? `${text}Z` : text)
   const match = isoTime.exec(text)
   if (!match) return /^-?infinity$/.test(text) ? Number(text.replace('i', 'I')) : text
   const part = (index: number) => Number(match[index] ?? 0)
@@ -70,7 +74,8 @@ const decoders: Record<number, Decoder> = {
 const arrays =
   /^(143|199|271|629|651|719|775|791|10([0-2]\d|3[^3]|4[01])|11(15|8[2357])|1231|1263|1270|156[13]|22(0[1789]|1[01]|87)|29(49|51)|3221|364[345]|3735|3770|3807|39(0[579]|1[13]|27)|4073|409[07]|4192|5039|615[0-357])$/
 
-const inArray = (oid: number, element: Decoder) => (text: string) => parseArray(text, element, oid === 1020)
+const inArray = (oid: number, element: Decoder) => (text: string) =>
+  parseArray(text, element, oid === 1020 ? ';' : ',')
 
 const isArray = (oid: number) => arrays.test(String(oid))
 
@@ -87,9 +92,6 @@ export interface DrizzleColumn {
   readonly columnType: string
   readonly baseColumn?: DrizzleColumn | undefined
 }
-
-/** The dates and times that Drizzle, by `new Date(text)`, reads right: not BC, the first millennium, infinity. */
-const ordinaryTime = /^[1-9]\d{3}-.{5}( [\d:.]+([+-]\d\d(:\d\d)?)?)?$/
 
 /**
  * `decoderFor`, where Drizzle decodes again: its columns want times as text, and raw `sql` fields give what its

@@ -10,6 +10,7 @@
  *
  * `undefined` is refused, as a forgotten value is more likely than a wanted NULL. Views that are not of bytes,
  * a Float32Array for example, are sent as their bytes, never guessed to be arrays of numbers.
+ * The one array that can't be written this way is box[], which wants semicolons: give it as text.
  */
 import { encodeArray } from './array.ts'
 import { toBytea } from './bytes.ts'
