@@ -15,6 +15,7 @@ import {
   type Driver,
   type DriverConnection,
   type Statement,
+  shaped,
   startupOptions,
 } from './driver.ts'
 
