@@ -62,3 +62,6 @@ export const clusterInUse = (folder: string, pid: number) =>
 
 /** A file or folder that the system did not give: permissions, a full disk. Its message names the path. */
 export const systemRefused = (error: NodeJS.ErrnoException) => new Failure(error.message, { cause: error })
+
+export const noDataSet = (cause: Error) =>
+  new Failure(`the data set can't be loaded: ${cause.message.split('\n')[0]}`, { cause })

@@ -216,7 +216,7 @@ describe.skipIf(process.getuid?.() !== 0)('as root', () => {
     let elsewhere: string | undefined
     try {
       const first = await start({ dataFolder: join(closed, 'kept') })
-      elsewhere = dirname(first.dataFolder)
+      elsewhere = first.dataFolder
       expect(elsewhere).toMatch(/^\/var\/tmp\/sluice-root\//)
       expect(first.note).toContain(closed)
       await ask(first.url, 'create table t as select 1 as a')

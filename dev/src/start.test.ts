@@ -240,6 +240,10 @@ test("a user's mistake is one line and exit code 1, never a stack trace", async 
     },
     { words: ['--porte', '1'], said: /^sluice: Unknown option '--porte'.*\n$/ },
     { words: ['--folder', join(folder, 'a-file/kept')], said: /^sluice: ENOTDIR: .*a-file\/kept'\n$/ },
+    {
+      words: ['--data', join(folder, 'gone.ts')],
+      said: /^sluice: the data set can't be loaded: .*gone\.ts.*\n$/,
+    },
     { words: [], said: /\nsluice: the Worker can't be bundled: .*worker\.ts:1:\d+: .*\n$/ },
   ]
   for (const { words, said } of mistakes) {

@@ -15,7 +15,15 @@ import { banner } from './banner.ts'
 import { bundleWorker } from './bundle.ts'
 import { type DataSet, ensureDataSet } from './dataset.ts'
 import { readDevFile, removeDevFile, writeDevFile } from './devfile.ts'
-import { alreadyRunning, Failure, postgresEnded, systemRefused, workerEnded, wrongUsage } from './failure.ts'
+import {
+  alreadyRunning,
+  Failure,
+  noDataSet,
+  postgresEnded,
+  systemRefused,
+  workerEnded,
+  wrongUsage,
+} from './failure.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { fromPort } from './ports.ts'
 import { endSurvivor, startPostgres } from './postgres.ts'
@@ -36,6 +44,7 @@ interface Options {
   folder: string
   worker: string
   data: string
+  paths: string[]
 }
 
 async function start(options: Options, stopped: AbortSignal): Promise<void> {
@@ -57,9 +66,8 @@ async function start(options: Options, stopped: AbortSignal): Promise<void> {
   )
   running.use(postgres)
 
-  const { dataVersion: version, makeData: make } = await import(options.data)
   const onProgress = progressBar('Making the data set', process.stdout)
-  const filling = ensureDataSet(postgres.url, 'sluice', { version, make } satisfies DataSet, onProgress)
+  const filling = ensureDataSet(postgres.url, 'sluice', await loadDataSet(options.data), onProgress)
   const database = await unlessStopped(filling, stopped)
 
   const script = await bundleWorker(options.worker)
@@ -83,7 +91,7 @@ async function start(options: Options, stopped: AbortSignal): Promise<void> {
   ]
   console.log(
     banner({
-      ...{ worker: worker.url, database, dataFolder: postgres.dataFolder },
+      ...{ worker: worker.url, database, dataFolder: postgres.dataFolder, paths: options.paths },
       ...{ readyMs: performance.now() - begun, notes: notes.filter(note => typeof note === 'string') },
     }),
   )
@@ -102,6 +110,15 @@ async function whereItIs(devFile: string): Promise<string> {
   return dev
     ? `Worker ${dev.worker}, PostgreSQL on port ${new URL(dev.database).port}`
     : 'it is still starting'
+}
+
+async function loadDataSet(module: string): Promise<DataSet> {
+  try {
+    const { dataVersion, makeData } = await import(module)
+    return { version: dataVersion, make: makeData }
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' ? noDataSet(error as Error) : error
+  }
 }
 
 /** Ends what outlived a start that was killed, and removes what says that it runs. */
@@ -158,6 +175,7 @@ function options(words: string[]): Options | 'help' {
     databasePort: port('database-port', 5433),
     folder: values.folder ? resolve(values.folder) : root('.sluice'),
     worker: values.worker ? resolve(values.worker) : root('examples/worker/src/worker-production-db.ts'),
+    paths: values.worker ? ['/'] : ['/api/health/database-performance', '/api/pitches/trending'],
     data: values.data ? pathToFileURL(resolve(values.data)).href : 'sluice-example-worker/data',
   }
 }
@@ -177,7 +195,8 @@ try {
   if (chosen === 'help') console.log(USAGE)
   else await start(chosen, stop.signal)
 } catch (error) {
-  if (!stop.signal.aborted) {
+  // What was asked for; anything else, a server that would not stop too, is said.
+  if (error !== stop.signal.reason) {
     const failure = isSystemError(error) ? systemRefused(error) : error
     console.error(failure instanceof Failure ? `sluice: ${failure.message}` : failure)
     process.exitCode = 1

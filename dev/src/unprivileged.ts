@@ -46,24 +46,22 @@ export async function accountFor(dataFolder: string, binaries: Binaries): Promis
   const nobody = idsOfNobody()
   if (nobody === null) throw rootCannotRun()
 
+  const parent = dirname(dataFolder)
   const namespace = inNamespace(nobody)
-  if (await works(namespace, binaries, dirname(dataFolder))) return { ...asked, ...namespace }
+  if (await works(namespace, binaries, parent)) return { ...asked, ...namespace }
 
+  const note = 'PostgreSQL runs as "nobody", because it refuses to run as root'
   const other = asOther(nobody)
-  if (await works(other, binaries, dirname(dataFolder))) {
-    return { ...asked, ...other, note: 'PostgreSQL runs as "nobody", because it refuses to run as root' }
-  }
+  if (await works(other, binaries, parent)) return { ...asked, ...other, note }
 
   const shared = await ownFolder('/var/tmp/sluice-root')
-  const reachable = await copyOf(binaries, shared)
-  const elsewhere = join(shared, createHash('sha256').update(dataFolder).digest('hex').slice(0, 12))
-  await ownFolder(elsewhere)
-  if (!(await works(other, reachable, elsewhere))) throw rootCannotRun()
+  const reachable = { ...asked, ...other, note, binaries: await copyOf(binaries, shared) }
+  if (await works(other, reachable.binaries, parent)) return reachable
+  if (!(await works(other, reachable.binaries, shared))) throw rootCannotRun()
   return {
-    ...other,
-    binaries: reachable,
-    dataFolder: join(elsewhere, 'postgres'),
-    note: `PostgreSQL runs as "nobody", because it refuses to run as root, from /var/tmp: it can't reach ${dirname(dataFolder)}`,
+    ...reachable,
+    dataFolder: join(shared, createHash('sha256').update(dataFolder).digest('hex').slice(0, 12)),
+    note: `${note}, with its data below ${shared}, because "nobody" can't reach ${parent}`,
   }
 }
 
