@@ -39,8 +39,6 @@ export async function makeData(
   connectionString: string,
   onProgress: (done: number, total: number) => void,
 ): Promise<void> {
-  const all = makeRows(seed)
-  const total = all.reduce((sum, { rows }) => sum + rows.length, 0)
   const client = new pg.Client({ connectionString })
   await client.connect()
   try {
@@ -50,6 +48,8 @@ export async function makeData(
     await client.query(schema)
     for (const name of tables) await client.query(`comment on table ${name} is '${mark}'`)
     for (const name of types) await client.query(`comment on type ${name} is '${mark}'`)
+    const all = makeRows(seed)
+    const total = all.reduce((sum, { rows }) => sum + rows.length, 0)
     let done = 0
     onProgress(done, total)
     for (const { name, rows } of all) {

@@ -7,6 +7,7 @@
  * The data set is made once for a run of all tests, as a template; each file's database is a copy.
  */
 import { randomUUID } from 'node:crypto'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { bundleWorker, startWorker } from '@sluice/dev'
 import pg from 'pg'
@@ -31,12 +32,14 @@ export interface Platform {
   ): Promise<Reply>
   /** Anything else that fetch takes. */
   request(path: string, init: RequestInit): Promise<Reply>
+  /** What the Worker wrote to its log. */
+  log(): string
   // biome-ignore lint/suspicious/noExplicitAny: rows are what the test's SQL makes them
   sql(text: string, parameters?: unknown[]): Promise<any[]>
 }
 
 export interface PlatformOptions {
-  /** Stands between the binding and the database: gets the database's URL, gives the binding's. */
+  /** Stands between Worker and database, on both routes: gets the database's URL, gives the one to use. */
   before?: (databaseUrl: string) => Promise<string>
 }
 
@@ -45,11 +48,22 @@ export async function startPlatform({ before = async url => url }: PlatformOptio
   const pool = new pg.Pool({ connectionString: database.url, max: 2 })
   // Dropping the database throws out who is idle.
   pool.on('error', () => {})
-  const binding = await before(database.url)
+  const reached = await before(database.url)
+  let log = ''
+  const collect = (stream: Readable) =>
+    stream.on('data', chunk => {
+      log += chunk
+    })
   const worker = await startWorker({
     script: await bundleWorker(fileURLToPath(new URL('../src/worker-production-db.ts', import.meta.url))),
-    hyperdrives: { HYPERDRIVE: binding },
-    bindings: { DATABASE_URL: binding },
+    hyperdrives: { HYPERDRIVE: reached },
+    bindings: { DATABASE_URL: reached },
+    miniflare: {
+      handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
+        collect(stdout)
+        collect(stderr)
+      },
+    },
   })
   afterAll(async () => {
     await worker.stop()
@@ -81,6 +95,7 @@ export async function startPlatform({ before = async url => url }: PlatformOptio
         },
         body: typeof json === 'string' ? json : JSON.stringify(json),
       }),
+    log: () => log,
     sql: async (text, parameters) => (await pool.query(text, parameters)).rows,
   }
 }

@@ -46,7 +46,11 @@ const amount = (lowest: 'zero' | 'above zero') => {
   return z
     .union([z.string(), z.number()], words)
     .transform(String)
-    .refine(value => moneyForm.test(value) && (lowest === 'zero' || Number(value) > 0), words)
+    .refine(value => moneyForm.test(value) && (lowest === 'zero' || Number(value) > 0), {
+      error: words,
+      // Two amounts are compared only when both are amounts.
+      abort: true,
+    })
 }
 export const money = amount('above zero')
 export const budget = amount('zero')
