@@ -38,7 +38,7 @@ export class FaultProxy implements ConnectionHost, AsyncDisposable {
   readonly tls: 'refuse' | 'pass'
   readonly #url: URL
   readonly #happened = new Map<Fault, number>()
-  readonly #next: Fault[] = []
+  readonly #next: (Fault | null)[] = []
   readonly #waiting = new Set<() => void>()
   #listener: Server | undefined
   #port = 0
@@ -95,8 +95,8 @@ export class FaultProxy implements ConnectionHost, AsyncDisposable {
     )
   }
 
-  /** The next connections that are accepted have this fault, whatever `fault` says. */
-  failNext(fault: Fault, connections = 1): void {
+  /** The next connections that are accepted have this fault (`null`: none), whatever `fault` says. */
+  failNext(fault: Fault | null, connections = 1): void {
     for (let i = 0; i < connections; i++) this.#next.push(fault)
   }
 

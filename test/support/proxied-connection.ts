@@ -98,7 +98,7 @@ export class ProxiedConnection {
   /** A fault whose statement has gone to the server, and the exchange that it waits for. */
   #pending: { fault: StatementFault; exchange: number } | undefined
 
-  constructor(host: ConnectionHost, client: Socket, fault: Fault | undefined) {
+  constructor(host: ConnectionHost, client: Socket, fault: Fault | null | undefined) {
     this.#host = host
     this.#client = client
     this.fault = fault
