@@ -46,9 +46,6 @@ function fromDatabase(error: DatabaseError, method: string): Refusal | undefined
   return undefined
 }
 
-/** A foreign key that found nothing: the pitch, the person who is followed, or the one who asks. */
-function notThere(constraint: string): Refusal {
-  if (constraint.endsWith('_pitch_fk')) return noSuchPitch()
-  if (constraint === 'follows_following_fk') return new Refusal(404, 'there is no such user')
-  return unknownUser()
-}
+/** A foreign key that found nothing: the pitch, or the one who asks. */
+const notThere = (constraint: string): Refusal =>
+  constraint.endsWith('_pitch_fk') ? noSuchPitch() : unknownUser()

@@ -60,7 +60,10 @@ describe('POST /api/pitches/save', () => {
     expect(status).toBe(400)
   })
 
-  test('it takes somebody: nobody and an unknown user are a 401', async () => {
+  test('it takes somebody: nobody, an unknown and a locked user are a 401', async () => {
+    const [locked] = await platform.sql('select id from users where not is_active limit 1')
+    expect((await platform.post('/api/pitches/save', { pitchId: 1 }, { as: locked.id })).status).toBe(401)
+    expect((await platform.post('/api/follow', { userId: 1 }, { as: locked.id })).status).toBe(401)
     expect((await platform.post('/api/pitches/save', { pitchId: 1 })).status).toBe(401)
     expect((await platform.post('/api/pitches/save', { pitchId: 1 }, { as: 1_000_000 })).status).toBe(401)
   })
@@ -88,6 +91,12 @@ describe('POST /api/follow', () => {
     expect(await platform.sql('select pitch_id from follows where follower_id = $1', [as])).toEqual([
       { pitch_id: 2 },
     ])
+    const [{ title }] = await platform.sql('select title from pitches where id = 2')
+    const told = await platform.sql(
+      `select message from notifications where type = 'follow' and related_id = $1`,
+      [as],
+    )
+    expect(told).toEqual([{ message: `Vera Viewer follows “${title}”.` }])
     await platform.post('/api/follow', { pitchId: 2, following: false }, { as })
     expect(await platform.sql('select pitch_id from follows where follower_id = $1', [as])).toEqual([])
   })

@@ -8,7 +8,7 @@ import { DatabaseManager } from '@sluice/edge'
 import { Hono } from 'hono'
 import * as z from 'zod'
 import type { Bindings } from '../db/connection-manager.ts'
-import { answer, noSuchPitch, Refusal } from '../http/answer.ts'
+import { answer, noSuchPitch, Refusal, unknownUser } from '../http/answer.ts'
 import { body, id } from '../http/input.ts'
 import { who } from '../http/who.ts'
 
@@ -26,14 +26,17 @@ marks.post('/pitches/save', async c => {
         await sql`delete from saved_pitches where user_id = ${user} and pitch_id = ${pitchId}`
         return
       }
-      const [{ found } = { found: false }] = await sql<{ found: boolean }>`
-        with pitch as (
+      const [there] = await sql<{ user: boolean; pitch: boolean }>`
+        with saver as (
+          select id from users where id = ${user} and is_active
+        ), pitch as (
           select id from pitches where id = ${pitchId} and status = 'published' and visibility <> 'private'
         ), made as (
-          insert into saved_pitches (user_id, pitch_id) select ${user}, id from pitch on conflict do nothing
+          insert into saved_pitches (user_id, pitch_id) select saver.id, pitch.id from saver, pitch on conflict do nothing
         )
-        select exists (select from pitch) as found`
-      if (!found) throw noSuchPitch()
+        select exists (select from saver) as user, exists (select from pitch) as pitch`
+      if (!there!.user) throw unknownUser()
+      if (!there!.pitch) throw noSuchPitch()
     },
     { repeatable: true },
   )
@@ -61,27 +64,28 @@ marks.post('/follow', async c => {
         return
       }
       // Who is told: the person who is followed, or whoever made the pitch. Only the first click tells them.
-      const [{ found } = { found: false }] = await sql<{ found: boolean }>`
-        with target as (
-          select id as owner from users where id = ${userId}::int and is_active
+      const [there] = await sql<{ user: boolean; target: boolean }>`
+        with follower as (
+          select id, first_name || ' ' || last_name as name from users where id = ${user} and is_active
+        ), target as (
+          select id as owner, ' follows you.' as what from users where id = ${userId}::int and is_active
           union all
-          select user_id from pitches where id = ${pitchId}::int and status = 'published' and visibility <> 'private'
+          select user_id, ' follows “' || title || '”.'
+          from pitches where id = ${pitchId}::int and status = 'published' and visibility <> 'private'
         ), made as (
           insert into follows (follower_id, following_id, pitch_id)
-          select ${user}, ${userId}::int, ${pitchId}::int from target
+          select follower.id, ${userId}::int, ${pitchId}::int from follower, target
           on conflict do nothing
           returning id
         ), told as (
           insert into notifications (user_id, type, title, message, related_id, related_type, data)
-          select
-            owner, 'follow', 'New follower',
-            u.first_name || ' ' || u.last_name || case when ${userId}::int is null then ' follows your pitch.' else ' follows you.' end,
-            u.id, 'user', jsonb_build_object('followerId', u.id)
-          from made, target, users u
-          where u.id = ${user}
+          select owner, 'follow', 'New follower', name || what, ${user}::int, 'user', jsonb_build_object('followerId', ${user}::int)
+          from made, target, follower
+          where owner <> ${user}
         )
-        select exists (select from target) as found`
-      if (!found) throw userId === null ? noSuchPitch() : new Refusal(404, 'there is no such user')
+        select exists (select from follower) as user, exists (select from target) as target`
+      if (!there!.user) throw unknownUser()
+      if (!there!.target) throw userId === null ? noSuchPitch() : new Refusal(404, 'there is no such user')
     },
     { repeatable: true },
   )

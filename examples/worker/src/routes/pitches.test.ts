@@ -185,6 +185,12 @@ describe('GET /api/pitches/:id', () => {
     expect(await figure('select view_count from pitches where id = 4')).toBe(before)
   })
 
+  test('HEAD is no view', async () => {
+    const before = await figure('select view_count from pitches where id = 5')
+    expect((await fetch(`${platform.url}/api/pitches/5`, { method: 'HEAD' })).status).toBe(200)
+    expect(await figure('select view_count from pitches where id = 5')).toBe(before)
+  })
+
   test('the long synopsis of a pitch under NDA is for its owner and for those who signed', async () => {
     const [nda] = await platform.sql(
       `select n.pitch_id, n.signer_id, p.user_id from ndas n join pitches p on p.id = n.pitch_id

@@ -87,7 +87,8 @@ const addressOf = (c: Context) => address.safeParse(c.req.header('cf-connecting-
 
 /**
  * One pitch with its creator, and the view counted: `view_count + 1` in the statement that reads, so that no two
- * views can overwrite each other, and one trip for all of it. Owners don't count as their own audience.
+ * views can overwrite each other, and one trip for all of it. Owners don't count as their own audience, and whoever
+ * sends HEAD has not looked.
  */
 pitches.get('/pitches/:id', async c => {
   const id = pathId(c)
@@ -96,7 +97,8 @@ pitches.get('/pitches/:id', async c => {
   const [pitch] = await connection(c.env)`
     with viewed as (
       update pitches set view_count = view_count + 1
-      where id = ${id} and status = 'published' and visibility <> 'private' and user_id is distinct from ${viewer}::int
+      where id = ${id} and status = 'published' and visibility <> 'private'
+        and user_id is distinct from ${viewer}::int and ${c.req.method === 'GET'}
       returning id, view_count
     ), noted as (
       insert into pitch_views (pitch_id, viewer_id, ip_address, referrer)
