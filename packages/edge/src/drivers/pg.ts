@@ -1,6 +1,7 @@
 /** node-postgres: one round trip for each statement, values decoded as they arrive. The default driver. */
 import type { Client, QueryArrayResult, QueryResult } from 'pg'
 import { driverMissing } from '../errors.ts'
+import { builtin } from '../runtime.ts'
 import type { DriverStream } from '../socket/stream.ts'
 import {
   type Answer,
@@ -47,6 +48,8 @@ export const pgDriver: Driver = {
 }
 
 async function loadPg() {
+  // The package would fail on it too, but without naming the flag that is missing.
+  builtin('node:events')
   try {
     const module = await import('pg')
     return module.default ?? module

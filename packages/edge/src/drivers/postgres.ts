@@ -8,6 +8,7 @@
  */
 import type postgres from 'postgres'
 import { driverMissing } from '../errors.ts'
+import { builtin } from '../runtime.ts'
 import type { DriverStream } from '../socket/stream.ts'
 import {
   type Answer,
@@ -73,6 +74,8 @@ export const postgresDriver: Driver = {
 }
 
 async function loadPostgres() {
+  // The package would fail on it too, but without naming the flag that is missing.
+  builtin('node:events')
   try {
     return await import('postgres')
   } catch (error) {
