@@ -44,7 +44,7 @@ export async function bundleWorker(entry: string): Promise<string> {
 
 const builtin = new RegExp(`^(node:.+|(${builtinModules.filter(name => !name.startsWith('_')).join('|')}))$`)
 
-const runtimeModules: Plugin = {
+export const runtimeModules: Plugin = {
   name: 'modules of the runtime',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^(cloudflare|workerd):/ }, ({ path }) => ({ path, external: true }))
