@@ -4,6 +4,9 @@
  * Drizzle's own node-postgres session sends BEGIN, statements and ROLLBACK as separate queries unless its client
  * is a Pool: over stateless handles a rolled-back row would stay. This session's `transaction()` is the library's
  * own, savepoints included. Errors are DatabaseError, not wrapped: Drizzle's wrapper prints the parameters.
+ *
+ * Not here: the rows of a relation (`with: { … }`). They come as one JSON value, from which Drizzle itself makes
+ * what JSON can hold: a numeric loses digits, a JSON string that looks like JSON is parsed, NULL in an int8[] throws.
  */
 import { entityKind } from 'drizzle-orm/entity'
 import {
@@ -53,7 +56,7 @@ type Relations = RelationalSchemaConfig<TablesRelationalConfig>
 type ResultMapper = (rows: unknown[][]) => unknown
 
 export function makeDrizzle<TSchema extends Schema>(executor: Executor, schema?: TSchema): Drizzle<TSchema> {
-  const dialect = new PgDialect()
+  const dialect = new SluiceDialect()
   let relations: Relations | undefined
   if (schema) {
     const { tables, tableNamesMap } = extractTablesRelationalConfig(schema, createTableRelationsHelpers)
@@ -63,18 +66,52 @@ export function makeDrizzle<TSchema extends Schema>(executor: Executor, schema?:
   return new PgDatabase(dialect, session, relations as never) as Drizzle<TSchema>
 }
 
+/** A selected field: a column, or SQL whose decoder may be one (`mapWith`), with an alias or without. */
+type Field = SelectedFieldsOrdered[number]['field']
+
+/** The column that a field's values are of, as far as there is one. */
+function columnOf(field: Field | undefined): DrizzleColumn | undefined {
+  const { sql = field } = (field ?? {}) as { sql?: unknown }
+  const { decoder = sql } = (sql ?? {}) as { decoder?: unknown }
+  return decoder as DrizzleColumn | undefined
+}
+
+/** Remembers which fields a relational query selects: Drizzle tells its session only how to read whole rows. */
+class SluiceDialect extends PgDialect {
+  static override readonly [entityKind] = 'SluiceDialect'
+  readonly #ofSql = new WeakMap<object, readonly { field: Field }[]>()
+  readonly #ofQuery = new WeakMap<Query, readonly { field: Field }[]>()
+
+  override buildRelationalQueryWithoutPK(config: Parameters<PgDialect['buildRelationalQueryWithoutPK']>[0]) {
+    const built = super.buildRelationalQueryWithoutPK(config)
+    this.#ofSql.set(built.sql, built.selection as readonly { field: Field }[])
+    return built
+  }
+
+  override sqlToQuery(...given: Parameters<PgDialect['sqlToQuery']>) {
+    const query = super.sqlToQuery(...given)
+    const selection = this.#ofSql.get(given[0])
+    if (selection) this.#ofQuery.set(query, selection)
+    return query
+  }
+
+  selectionOf(query: Query): readonly { field: Field }[] | undefined {
+    return this.#ofQuery.get(query)
+  }
+}
+
 class SluicePreparedQuery extends PgPreparedQuery<PreparedQueryConfig> {
   static override readonly [entityKind] = 'SluicePreparedQuery'
   /** Set by Drizzle's query builder: which joined tables may be missing in a row. */
   declare joinsNotNullableMap?: Record<string, boolean>
   readonly #executor: Executor
-  readonly #fields: SelectedFieldsOrdered | undefined
+  readonly #fields: readonly { field: Field }[] | undefined
   readonly #mapper: ResultMapper | undefined
 
   constructor(
     executor: Executor,
     query: Query,
-    fields: SelectedFieldsOrdered | undefined,
+    fields: readonly { field: Field }[] | undefined,
     mapper: ResultMapper | undefined,
   ) {
     super(query, undefined, undefined)
@@ -92,13 +129,14 @@ class SluicePreparedQuery extends PgPreparedQuery<PreparedQueryConfig> {
         text: this.query.sql,
         params: this.#params(placeholders),
         rowMode: 'array',
-        decoderFor: (oid, column) =>
-          decoderForDrizzle(oid, fields?.[column]?.field as unknown as DrizzleColumn),
+        decoderFor: (oid, column) => decoderForDrizzle(oid, columnOf(fields?.[column]?.field)),
       },
       {},
     )
     if (mapper) return mapper(rows as unknown[][])
-    return rows.map(row => mapResultRow(fields!, row as unknown[], this.joinsNotNullableMap))
+    return rows.map(row =>
+      mapResultRow(fields as SelectedFieldsOrdered, row as unknown[], this.joinsNotNullableMap),
+    )
   }
 
   async all(placeholders: Record<string, unknown> = {}): Promise<Rows<unknown>> {
@@ -116,10 +154,11 @@ class SluicePreparedQuery extends PgPreparedQuery<PreparedQueryConfig> {
 
 class SluiceSession extends PgSession<SluiceQueryResultHKT, Schema, TablesRelationalConfig> {
   static override readonly [entityKind] = 'SluiceSession'
+  declare protected readonly dialect: SluiceDialect
   readonly #executor: Executor
   readonly #relations: Relations | undefined
 
-  constructor(executor: Executor, dialect: PgDialect, relations: Relations | undefined) {
+  constructor(executor: Executor, dialect: SluiceDialect, relations: Relations | undefined) {
     super(dialect)
     this.#executor = executor
     this.#relations = relations
@@ -133,7 +172,12 @@ class SluiceSession extends PgSession<SluiceQueryResultHKT, Schema, TablesRelati
     _arrays: boolean,
     mapper?: ResultMapper,
   ): never {
-    return new SluicePreparedQuery(this.#executor, query, fields, mapper) as never
+    return new SluicePreparedQuery(
+      this.#executor,
+      query,
+      fields ?? this.dialect.selectionOf(query),
+      mapper,
+    ) as never
   }
 
   override transaction<T>(
