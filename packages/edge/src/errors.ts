@@ -233,7 +233,7 @@ const refusalHints: Record<string, string> = {
   '28000': 'Check user, pg_hba.conf and sslmode.',
   '3D000': 'Check the database name at the end of the URL.',
   '53300':
-    'The server has no connection left: lower maxDirectConnections or the pools of other applications, or raise max_connections.',
+    'The server has no connection left: lower maxConnections or the pools of other applications, or raise max_connections.',
   '57P03': 'The server is starting or stopping: try again shortly.',
 }
 
@@ -263,7 +263,7 @@ export const poolExhausted = (route: RouteName, size: number, waitedMs: number) 
       reason: 'pool-exhausted',
       code: '53300',
       route,
-      hint: 'Shorten the transactions that hold connections, or raise maxDirectConnections within what the server allows (max_connections).',
+      hint: 'Shorten the transactions that hold connections, or raise maxConnections within what the server allows (max_connections).',
     },
   )
 

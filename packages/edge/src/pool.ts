@@ -63,7 +63,7 @@ export class Pool {
       const connection = this.#idle.pop()
       if (connection === undefined) return undefined
       const young = now - connection.idleSince <= idleMs && now - connection.openedAt <= lifetimeMs
-      if (connection.usable && young) return this.#hold(connection, heldFor, now)
+      if (connection.usable && young) return this.#hold(connection, heldFor)
       this.#discard(connection)
     }
   }
@@ -88,7 +88,7 @@ export class Pool {
     }
     const waiter = this.#waiters.shift()
     if (waiter) {
-      waiter.take(this.#hold(connection, waiter.heldFor, Date.now()))
+      waiter.take(this.#hold(connection, waiter.heldFor))
       this.#serveWaiters()
       return
     }
@@ -116,11 +116,10 @@ export class Pool {
     return this.#size < (nested ? 2 : 1) * this.#policy.limit
   }
 
-  #hold(connection: ServerConnection, heldFor: HeldFor, now: number): ServerConnection {
+  #hold(connection: ServerConnection, heldFor: HeldFor): ServerConnection {
     if (connection.uses++ > 0) this.#route.reused++
     connection.heldFor = heldFor
     connection.ref()
-    this.#route.open.renew(connection.lease, now)
     this.#held.add(connection)
     return connection
   }
@@ -145,7 +144,7 @@ export class Pool {
       throw error
     }
     this.#opening--
-    const taken = this.#hold(connection, heldFor, Date.now())
+    const taken = this.#hold(connection, heldFor)
     this.#serveWaiters()
     return taken
   }

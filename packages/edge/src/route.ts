@@ -15,9 +15,6 @@ import type { QueryEvent, Settings } from './options.ts'
 import { dial, sendCancel } from './socket/dial.ts'
 import { parseUrl, type Target, UrlError } from './url.ts'
 
-/** A connection that no statement used for this long is taken for one whose request has died. */
-const leaseMs = 120_000
-
 /** What the breaker said to a call, and when (ms): a report counts only for the state that admitted it. */
 export interface Admission {
   readonly at: number
@@ -31,7 +28,7 @@ export class Route {
   readonly breaker = new Breaker()
   readonly latency = { connect: new Latency(), query: new Latency() }
   /** Connections that are open now. */
-  readonly open = new Leases(leaseMs)
+  readonly open: Leases
   opened = 0
   reused = 0
   failures = 0
@@ -47,6 +44,7 @@ export class Route {
     this.#readUrl = readUrl
     this.#urlName = name === 'hyperdrive' ? "the HYPERDRIVE binding's connection string" : 'DATABASE_URL'
     this.settings = settings
+    this.open = new Leases(settings.perRequest)
   }
 
   /** Where this route leads; the connection string is read here and not before. @throws DatabaseError `bad-url` */
@@ -80,7 +78,7 @@ export class Route {
     const target = this.target()
     const limit = new Limit(deadlineMs, caller)
     const { signal } = limit
-    const lease = this.open.add(Date.now())
+    const lease = this.open.add()
     const began = performance.now()
     try {
       const connection = await within(

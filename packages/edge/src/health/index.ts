@@ -55,8 +55,8 @@ const routes: Record<string, (asked: Asked) => Promise<Response>> = {
 
 async function ready({ env, options }: Asked): Promise<Response> {
   const deadlineMs = options.readyDeadlineMs ?? 2_000
-  const readiness = await sharedReadiness(env.HYPERDRIVE ?? env.DATABASE_URL, deadlineMs, () =>
-    askReadiness(env, options, deadlineMs),
+  const readiness = await sharedReadiness(env.HYPERDRIVE ?? env.DATABASE_URL, deadlineMs, left =>
+    askReadiness(env, options, left),
   )
   return json(readiness.ready ? 200 : 503, {
     status: readiness.ready ? 'ok' : 'error',

@@ -2,7 +2,7 @@
  * Readiness: one query for all who ask at the same time.
  *
  *     nobody asks ──▶ leased to one request ──result──▶ fresh for a second ──▶ nobody asks
- *                         └─ its owner died: the lease ends by the clock, and who waits asks itself
+ *                         └─ its owner died, and the timer that renewed the lease: who waits asks itself
  *
  * On Workers a promise dies with the request that owns it, so nobody awaits another's: who comes while a probe is
  * under way looks for its result now and then, and keeps a deadline of its own.
@@ -19,6 +19,8 @@ export interface Readiness {
 /** A result serves whoever asks within this time after it, in ms: probes come in bursts, seconds apart. */
 const freshMs = 1_000
 const lookEveryMs = 20
+/** How soon a probe whose owner died is asked again: a small part of the deadline. */
+const leaseMs = 500
 
 interface Shared {
   leasedUntil: number
@@ -33,22 +35,30 @@ const maxProbes = 20
 export async function sharedReadiness(
   key: unknown,
   deadlineMs: number,
-  ask: () => Promise<Readiness>,
+  ask: (deadlineMs: number) => Promise<Readiness>,
 ): Promise<Readiness> {
   const shared = sharedFor(key)
   const giveUpAt = Date.now() + deadlineMs
   for (;;) {
     const now = Date.now()
     if (shared.result && now - shared.resultAt < freshMs) return shared.result
-    if (shared.leasedUntil <= now) {
-      shared.leasedUntil = now + deadlineMs
-      const result = await ask()
-      shared.result = result
-      shared.resultAt = Date.now()
-      shared.leasedUntil = 0
-      return result
-    }
     if (now >= giveUpAt) return { ready: false, route: null, reason: 'timeout' }
+    if (shared.leasedUntil <= now) {
+      const renew = () => {
+        shared.leasedUntil = Date.now() + leaseMs
+      }
+      renew()
+      const beat = setInterval(renew, leaseMs / 5)
+      try {
+        const result = await ask(giveUpAt - now)
+        shared.result = result
+        shared.resultAt = Date.now()
+        return result
+      } finally {
+        clearInterval(beat)
+        shared.leasedUntil = 0
+      }
+    }
     await new Promise(resolve => setTimeout(resolve, lookEveryMs))
   }
 }
