@@ -29,6 +29,17 @@ const typeOf = (column: PgColumn): string =>
     .replace(/^serial$/, 'integer')
     .replace(/, /g, ',')
 
+/** A default as PostgreSQL stores it: an empty array of varchar is {}, of JSON []. */
+const defaultOf = ({ default: value, columnType }: PgColumn): string | null => {
+  if (value === undefined) return null
+  if (is(value, SQL)) return dialect.sqlToQuery(value).sql
+  if (columnType === 'PgArray') return `{${value}}`
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+/** `'free'::character varying` → `free` */
+const unquoted = (expression: string | null) => expression?.replace(/^'(.*)'::.*$/, '$1') ?? null
+
 /** PostgreSQL prints an expression its own way; what is left without blanks, brackets, casts and ANY is the same. */
 const bare = (expression: string): string =>
   expression
@@ -72,7 +83,7 @@ describe.each(tables)(
          attgenerated = 's' as generated,
          attidentity = 'd' as identity,
          coalesce(pg_get_expr(adbin, adrelid) like 'nextval(%', false) as serial,
-         attgenerated = '' and adbin is not null as "hasDefault"
+         case when attgenerated = '' then pg_get_expr(adbin, adrelid) end as "default"
        from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum
        where attrelid = $1::regclass and attnum > 0 and not attisdropped
        order by attnum`,
@@ -86,10 +97,9 @@ describe.each(tables)(
           generated: column.generated !== undefined,
           identity: column.generatedIdentity !== undefined,
           serial: column.getSQLType() === 'serial',
-          hasDefault:
-            column.hasDefault && column.generated === undefined && column.generatedIdentity === undefined,
+          default: defaultOf(column),
         })),
-      ).toEqual(rows)
+      ).toEqual(rows.map(row => ({ ...row, default: row.serial ? null : unquoted(row.default) })))
     })
 
     test('has the same foreign keys', async () => {
