@@ -33,6 +33,9 @@ export const canFollow = storage !== undefined
 
 export const context = (): Context => storage?.getStore() ?? nothing
 
-/** Runs `fn` with `change` laid over the context of the caller. */
+/**
+ * Runs `fn` with `change` laid over the context of the caller. Give it an async function: queries are lazy, and one
+ * that `fn` only returns is awaited in there, not by the caller.
+ */
 export const withContext = <T>(change: Context, fn: () => T): T =>
   storage ? storage.run({ ...context(), ...change }, fn) : fn()

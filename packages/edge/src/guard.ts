@@ -7,7 +7,8 @@
  */
 import { sessionText, transactionText } from './errors.ts'
 
-const firstWords = /^(?:[\s;]|--[^\n]*(?:\n|$)|\/\*(?:[^*]|\*(?!\/))*\*\/)*([a-z]+)(?:\s+([a-z]+))?/i
+const blanks = /(?:[\s;]|--[^\n]*(?:\n|$))*/y
+const firstWords = /([a-z]+)(?:\s+([a-z]+))?/iy
 
 const transactionWords = new Set([
   'begin',
@@ -27,6 +28,7 @@ const sessionWords = new Set(['set', 'reset', 'discard', 'listen', 'unlisten', '
  * @throws DatabaseError `transaction-text` or `session-text`
  */
 export function guard(text: string, where: 'handle' | 'transaction'): boolean {
+  firstWords.lastIndex = startOf(text)
   const words = firstWords.exec(text)
   if (words === null) return false
   const first = words[1]!.toLowerCase()
@@ -40,4 +42,23 @@ export function guard(text: string, where: 'handle' | 'transaction'): boolean {
   const savepoint = first === 'savepoint' || first === 'release' || (first === 'rollback' && second === 'to')
   if (endsTransaction && !savepoint) throw transactionText(first)
   return sessionWords.has(first) && second !== 'local' && second !== 'constraints' && second !== 'transaction'
+}
+
+/** Where a text's first word begins. Block comments nest in PostgreSQL, which no regular expression can follow. */
+function startOf(text: string): number {
+  for (let at = 0; ; ) {
+    blanks.lastIndex = at
+    blanks.test(text)
+    at = blanks.lastIndex
+    if (!text.startsWith('/*', at)) return at
+    let depth = 0
+    do {
+      const opens = text.indexOf('/*', at)
+      const closes = text.indexOf('*/', at)
+      if (closes < 0) return text.length
+      const isOpening = opens >= 0 && opens < closes
+      depth += isOpening ? 1 : -1
+      at = (isOpening ? opens : closes) + 2
+    } while (depth > 0)
+  }
 }

@@ -33,7 +33,7 @@ export interface Env {
 
 type NoSchema = Record<string, never>
 
-export type QueryFunction<T> = (sql: Sql, db: Drizzle) => Promise<T>
+export type QueryFunction<T> = (sql: Sql, db: Drizzle) => PromiseLike<T>
 
 export interface OptimalQueryOptions {
   /**
@@ -71,7 +71,7 @@ export interface DatabaseManager {
   /** One measurement on the best route, for health pages: which route answered, connect and query times. */
   measure(env: Env, options?: MeasureOptions): Promise<Measurement>
   /** All calls in `fn` share one connection a route, closed when `fn`, what it gave to waitUntil and its cursors are done. */
-  run<T>(env: Env, ctx: ExecutionContext | undefined, fn: () => T | Promise<T>): Promise<T>
+  run<T>(env: Env, ctx: ExecutionContext | undefined, fn: () => T | PromiseLike<T>): Promise<T>
   /** Closes the process's pools (Node, Bun, Deno); connections in use close as they are given back. */
   close(): void
 }
@@ -170,7 +170,7 @@ class Manager implements DatabaseManager {
       const begin = readOnly ? beginReadOnly : beginTransaction
       const executor = new HandleExecutor(() => tried, begin, run)
       try {
-        return await withContext({ run }, () =>
+        return await withContext({ run }, async () =>
           readOnly
             ? inTransaction(executor, inner => fn(makeSql(inner), makeDrizzle<NoSchema>(inner)), {})
             : fn(makeSql(executor), makeDrizzle<NoSchema>(executor)),
@@ -211,7 +211,7 @@ class Manager implements DatabaseManager {
     return measure(this.#optimalHandles(env).routes(), options)
   }
 
-  run<T>(_env: Env, ctx: ExecutionContext | undefined, fn: () => T | Promise<T>): Promise<T> {
+  run<T>(_env: Env, ctx: ExecutionContext | undefined, fn: () => T | PromiseLike<T>): Promise<T> {
     return runInRequest(this.#settings.perRequest, ctx, async () => fn())
   }
 

@@ -75,7 +75,7 @@ export function rowsOf<Row>({ rows, rowCount, command, fields }: Answer): Rows<R
 /** A statement that runs when it is awaited. */
 export class Query<Row = Record<string, unknown>>
   extends Fragment
-  implements PromiseLike<Rows<Row>>, AsyncIterable<Row>
+  implements Promise<Rows<Row>>, AsyncIterable<Row>
 {
   readonly #executor: Executor
   readonly #options: QueryOptions
@@ -97,6 +97,11 @@ export class Query<Row = Record<string, unknown>>
     return new Query(this.#executor, this.strings, this.values, { ...this.#options, ...options })
   }
 
+  /** What TypeScript asks of a promise, so that a query may stand where one is wanted. */
+  get [Symbol.toStringTag](): string {
+    return 'Query'
+  }
+
   /** A query is awaited like a promise, and only then runs. */
   then<Result = Rows<Row>, Otherwise = never>(
     onRows?: ((rows: Rows<Row>) => Result | PromiseLike<Result>) | null,
@@ -105,13 +110,13 @@ export class Query<Row = Record<string, unknown>>
     return this.execute().then(onRows, onError)
   }
 
-  catch<Otherwise>(
-    onError: (error: unknown) => Otherwise | PromiseLike<Otherwise>,
+  catch<Otherwise = never>(
+    onError?: ((error: unknown) => Otherwise | PromiseLike<Otherwise>) | null,
   ): Promise<Rows<Row> | Otherwise> {
     return this.execute().catch(onError)
   }
 
-  finally(onEnd: () => void): Promise<Rows<Row>> {
+  finally(onEnd?: (() => void) | null): Promise<Rows<Row>> {
     return this.execute().finally(onEnd)
   }
 
@@ -209,7 +214,7 @@ export interface Sql {
    * Runs `fn` in a transaction on one connection: commits when it returns, rolls back when it throws. On the `tx` that
    * it gets, `tx.transaction` is a savepoint.
    */
-  transaction<T>(fn: (tx: Sql) => Promise<T>, options?: TransactionOptions): Promise<T>
+  transaction<T>(fn: (tx: Sql) => PromiseLike<T>, options?: TransactionOptions): Promise<T>
   /** A quoted name: `'users'`, or `['public', 'users']`. */
   identifier(name: string | readonly string[]): Fragment
   /** `("a", "b") values ($1, $2), …`, behind `insert into t`. Columns: those given, else the first row's. */
@@ -281,7 +286,7 @@ export function makeSql(executor: Executor): Sql {
   return Object.assign(tag, pieces, {
     query: <Row>(text: string, params: readonly unknown[] = [], options: QueryOptions = {}) =>
       new TextQuery<Row>(executor, text, params, options),
-    transaction: <T>(fn: (tx: Sql) => Promise<T>, options: TransactionOptions = {}) =>
+    transaction: <T>(fn: (tx: Sql) => PromiseLike<T>, options: TransactionOptions = {}) =>
       inTransaction(executor, inner => fn(makeSql(inner)), options),
   }) as Sql
 }
@@ -289,13 +294,13 @@ export function makeSql(executor: Executor): Sql {
 /** Commits when `fn` returns, rolls back when it throws; the error of `fn` is the one that is thrown. */
 export async function inTransaction<T>(
   executor: Executor,
-  fn: (inner: Executor) => Promise<T>,
+  fn: (inner: Executor) => PromiseLike<T>,
   options: TransactionOptions,
 ): Promise<T> {
   const opened = await executor.begin(options)
   let result: T
   try {
-    result = await withContext({ holding: true }, () => fn(opened.executor))
+    result = await withContext({ holding: true }, async () => fn(opened.executor))
   } catch (error) {
     await opened.end(false).catch(() => {})
     throw error

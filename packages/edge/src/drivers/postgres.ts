@@ -5,9 +5,10 @@
  * a server closes during start-up, and knows no query deadline. It connects with its first query, so that
  * one is empty and answered by the stream, without a trip. A parametrised statement costs two trips the first
  * time on a connection, then one; where the URL names a transaction pooler (no named statements) always two.
+ * Of PostgreSQL's 65,535 parameters it takes all but two.
  */
 import type postgres from 'postgres'
-import { driverMissing } from '../errors.ts'
+import { badParameter, driverMissing } from '../errors.ts'
 import { builtin } from '../runtime.ts'
 import type { DriverStream } from '../socket/stream.ts'
 import {
@@ -23,6 +24,8 @@ import {
 /** postgres.js would encode parameters by the types that the server tells: ours are text already. */
 const asIs = { to: 0, from: [] as number[], serialize: (text: string) => text, parse: (text: string) => text }
 const builtinTypes = [16, 17, 20, 21, 23, 25, 26, 114, 700, 701, 1082, 1114, 1184, 3802]
+
+const maxParameters = 65_533
 
 export const postgresDriver: Driver = {
   name: 'postgres',
@@ -96,6 +99,8 @@ class PostgresConnection implements DriverConnection {
 
   async query(statement: Statement): Promise<Answer> {
     const { text, params, decoderFor, simple } = statement
+    if (params.length > maxParameters)
+      throw badParameter(`${params.length} parameters: postgres.js takes at most ${maxParameters}`)
     const query = this.#client.unsafe(
       text,
       params as never,

@@ -31,7 +31,7 @@ export async function inOneScope<T>(perRequest: boolean, fn: () => Promise<T>): 
   if (!perRequest || context().scope?.open) return fn()
   const own = new RequestScope()
   try {
-    return await withContext({ scope: own }, fn)
+    return await withContext({ scope: own }, async () => fn())
   } finally {
     own.end()
   }
