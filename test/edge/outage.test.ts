@@ -32,8 +32,7 @@ async function steadily(over: Promise<unknown>): Promise<(Written & { began: num
     const began = performance.now()
     sent.push(worker.json<Written>(`/one?id=${ids++}`).then(written => ({ ...written, began })))
   }, 25)
-  await over
-  clearInterval(timer)
+  await over.finally(() => clearInterval(timer))
   return Promise.all(sent)
 }
 
@@ -50,11 +49,10 @@ async function accepts(from: number, count: number): Promise<number[]> {
 test('in an outage one request at a time tries the route, and the rest go on directly without waiting', async () => {
   hyperdrive.fault = { is: 'hang' }
   hyperdrive.patienceMs = 15_000
-  const opening = Promise.withResolvers<void>()
-  const failing = steadily(opening.promise)
-  while ((await info()).breaker !== 'open') await new Promise(resolve => setTimeout(resolve, 10))
-  opening.resolve()
-  for (const { parts, ms } of await failing) {
+  const opened = async () => {
+    while ((await info())?.breaker !== 'open') await new Promise(resolve => setTimeout(resolve, 10))
+  }
+  for (const { parts, ms } of await steadily(opened())) {
     expect(parts).toEqual({ 1: 'ok' })
     expect(ms).toBeLessThan(connectDeadlineMs + 500)
   }

@@ -27,6 +27,7 @@ import {
   Query,
   ReadyForQuery,
   Sync,
+  Terminate,
   watch,
 } from '@sluice/wire'
 import { DelayLine } from './delay-line.ts'
@@ -72,6 +73,8 @@ export class ProxiedConnection {
   flights = 0
   /** The flights that start-up took, once the server was ready for the first statement. */
   startUpFlights: number | undefined
+  /** True once the client has said goodbye; the server may still hold the connection for a moment. */
+  terminated = false
   /** Messages from the client after start-up. */
   messages = 0
   bytesToServer = 0
@@ -243,6 +246,7 @@ export class ProxiedConnection {
     // A client may send its password and its first statement together; only the password belongs to start-up.
     if (type === PasswordMessage) return true
     this.messages++
+    if (type === Terminate) this.terminated = true
     const statement = this.#log.take(type, bytes, bodyStart, bodyEnd)
     if (type === Query || type === Parse || type === Bind || type === FunctionCall) {
       const refusal = this.#isFirstStatement ? this.#strikes('refuseFirstStatement') : undefined

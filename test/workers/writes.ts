@@ -76,6 +76,10 @@ export const shapes: Record<string, (work: Work) => Promise<unknown>> = {
     })
   },
 
+  /** Holds its connection for a while. */
+  slow: ({ env, manager, id, note }) =>
+    note([1], manager.getOptimalConnection(env)`insert into writes select ${id}::int, 1 from pg_sleep(0.25)`),
+
   procedure: ({ env, manager, id, note }) =>
     manager.executeOptimalQuery(env, sql => note([1], sql`call commit_then_raise(${id}::int)`)),
 }
