@@ -266,6 +266,44 @@ describe('one write at a time', () => {
     expect(direct.accepted).toBe(accepted)
   })
 
+  test('connections that log in and then never answer open the breaker', async () => {
+    hyperdrive.fault = { is: 'dark', at: 'insert', moment: 'before' }
+    const dark = await Promise.all([write('one'), write('one'), write('one')])
+    for (const { parts } of dark) expect(parts[1]).toMatchObject({ reason: 'query-deadline', sent: 'maybe' })
+    expect((await info()).routes[0].breaker).toBe('open')
+    expect(await only(write('one'))).toMatchObject({ parts: { 1: 'ok' }, rows: [1, 0] })
+  })
+
+  test('a session that the server ends at its first statement is a failure of the route', async () => {
+    hyperdrive.fault = {
+      is: 'refuseFirstStatement',
+      error: {
+        severity: 'FATAL',
+        code: '57P01',
+        message: 'terminating connection due to administrator command',
+      },
+      then: 'close',
+    }
+    for (let n = 0; n < 3; n++) {
+      expect((await only(write('one'))).parts[1]).toMatchObject({ code: '57P01', sent: 'maybe' })
+    }
+    expect((await info()).routes[0].breaker).toBe('open')
+    expect((await only(write('one'))).parts).toEqual({ 1: 'ok' })
+  })
+
+  test('a transaction whose session the server ends at BEGIN moves to the direct route', async () => {
+    hyperdrive.fault = {
+      is: 'refuseFirstStatement',
+      error: {
+        severity: 'FATAL',
+        code: '57P01',
+        message: 'terminating connection due to administrator command',
+      },
+      then: 'close',
+    }
+    expect(await only(write('transaction'))).toMatchObject({ parts: { 1: 'ok' }, rows: [1, 1] })
+  })
+
   test('a refusal by Sluice in answer to a first statement moves it to the direct route, once', async () => {
     hyperdrive.fault = {
       is: 'refuseFirstStatement',

@@ -8,7 +8,7 @@
  * connection that died, after which only its owner can know whether the statement took effect.
  */
 import type { Answer, DriverConnection, Statement } from './drivers/driver.ts'
-import { badAnswer, connectionLost, DatabaseError, refused, sqlError } from './errors.ts'
+import { badAnswer, connectionLost, DatabaseError, endsSession, refused, sqlError } from './errors.ts'
 import type { Leased } from './leases.ts'
 import type { Limit } from './limit.ts'
 import type { Admission, Route } from './route.ts'
@@ -69,7 +69,7 @@ export class ServerConnection {
       throw failure
     } finally {
       const ms = performance.now() - began
-      if (failure === undefined || failure.reason === 'sql') {
+      if (failure === undefined || (failure.reason === 'sql' && !endsSession(failure))) {
         route.latency.query.add(ms)
         route.works(admission)
         this.#answered = true
@@ -106,7 +106,13 @@ export class ServerConnection {
 
   #explain(error: unknown, limit: Limit, admission: Admission): DatabaseError {
     const { route, target } = this
-    if (limit.ended) return limit.error(route.name, 'maybe')
+    if (limit.ended) {
+      const ended = limit.error(route.name, 'maybe')
+      // A login that is followed by silence, for as long as connecting may take, was no connection.
+      const silent = limit.ended === 'deadline' && limit.deadlineMs >= route.settings.connectDeadlineMs
+      if (silent) this.#tellUnlessAnswered(ended, admission)
+      return ended
+    }
     if (error instanceof DatabaseError) return error
     const { severity } = error as { severity?: unknown }
     if (typeof severity === 'string') {
@@ -116,8 +122,12 @@ export class ServerConnection {
         route.failed(refusal, admission)
         return refusal
       }
-      if (severity === 'FATAL' || severity === 'PANIC') this.#unusable = true
-      return sqlError(error, route.name, target, 'maybe')
+      const failure = sqlError(error, route.name, target, 'maybe')
+      if (endsSession(failure)) {
+        this.#unusable = true
+        this.#tellUnlessAnswered(failure, admission)
+      }
+      return failure
     }
     this.#unusable = true
     if (!this.#driver.closed) {
@@ -125,9 +135,13 @@ export class ServerConnection {
       return badAnswer(`the driver could not read the answer: ${(error as Error).message}`, route.name)
     }
     const lost = connectionLost(error, route.name, target, 'maybe')
-    // One that had worked says nothing of the route: the next connect will.
-    if (admission.trial || !this.#answered) route.failed(lost, admission)
+    this.#tellUnlessAnswered(lost, admission)
     return lost
+  }
+
+  /** The end of a connection that had worked says nothing of the route: the next connect will. */
+  #tellUnlessAnswered(failure: DatabaseError, admission: Admission): void {
+    if (admission.trial || !this.#answered) this.route.failed(failure, admission)
   }
 
   /** Its session differs from a fresh one: closed at its release, though it still works. */

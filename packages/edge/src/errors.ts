@@ -143,21 +143,12 @@ export function sqlError(error: unknown, route: RouteName, target: Target, sent:
     return undefined
   }
   const code = text('code') ?? 'XX000'
-  const fields: Record<string, string | undefined> = {
-    severity: text('severity'),
-    detail: text('detail'),
-    hint: text('hint'),
-    position: text('position'),
-    where: text('where'),
-    schema: text('schema', 'schema_name'),
-    table: text('table', 'table_name'),
-    column: text('column', 'column_name'),
-    dataType: text('dataType', 'data type_name'),
-    constraint: text('constraint', 'constraint_name'),
-    routine: text('routine'),
-  }
+  // postgres.js names some of them otherwise: schema_name, "data type_name".
+  const fields: ServerFields = Object.fromEntries(
+    serverFields.map(field => [field, text(field, `${field === 'dataType' ? 'data type' : field}_name`)]),
+  )
   return new DatabaseError(redact(text('message') ?? 'error without a message', target), {
-    ...(fields as ServerFields),
+    ...fields,
     reason: 'sql',
     code,
     route,
@@ -165,6 +156,10 @@ export function sqlError(error: unknown, route: RouteName, target: Target, sent:
     retryable: sent === 'no' || worthRetrying.has(code),
   })
 }
+
+/** After such an answer the server closes the connection (PostgreSQL documentation, "Error and Notice Message Fields"). */
+export const endsSession = ({ reason, severity }: DatabaseError): boolean =>
+  reason === 'sql' && (severity === 'FATAL' || severity === 'PANIC')
 
 export const noRoute = () =>
   new DatabaseError('neither a HYPERDRIVE binding nor DATABASE_URL is there', {

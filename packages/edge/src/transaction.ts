@@ -18,6 +18,7 @@ import {
   commitUnknown,
   connectionLost,
   DatabaseError,
+  endsSession,
   handleEnded,
   transactionEnded,
   transactionFailed,
@@ -123,8 +124,9 @@ async function begun(
       const idleBefore = connection.uses > 1
       connection.markUnusable()
       pool.release(connection)
-      if (!(error instanceof DatabaseError) || error.reason !== 'connection-lost') throw error
-      if (!idleBefore) throw connectionLost(error.cause, route.name, connection.target, 'no')
+      if (!(error instanceof DatabaseError)) throw error
+      if (error.reason !== 'connection-lost' && !endsSession(error)) throw error
+      if (!idleBefore) throw connectionLost(error.cause ?? error, route.name, connection.target, 'no')
     }
   }
 }
@@ -241,13 +243,12 @@ class Transaction implements OpenTransaction {
   }
 }
 
-const outcomeUnknown = ({ reason, severity }: DatabaseError) =>
-  reason === 'connection-lost' ||
-  reason === 'query-deadline' ||
-  reason === 'query-aborted' ||
-  reason === 'bad-answer' ||
-  severity === 'FATAL' ||
-  severity === 'PANIC'
+const outcomeUnknown = (error: DatabaseError) =>
+  error.reason === 'connection-lost' ||
+  error.reason === 'query-deadline' ||
+  error.reason === 'query-aborted' ||
+  error.reason === 'bad-answer' ||
+  endsSession(error)
 
 class TransactionExecutor implements Executor {
   readonly #transaction: Transaction
