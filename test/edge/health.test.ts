@@ -93,12 +93,19 @@ describe('/api/health/ready', () => {
     expect(opened().direct).toBeLessThanOrEqual(Math.ceil(seconds))
   })
 
-  test('a dark binding is no outage: ready, by the direct route, within the deadline', async () => {
-    hyperdrive.fault = { is: 'hang' }
-    const { status, body, ms } = await timed(() => ask('/ready'))
-    expect({ status, route: body.route }).toEqual({ status: 200, route: 'direct' })
-    expect(ms).toBeLessThan(2_000)
-  })
+  test.each([
+    ['is dark', { is: 'hang' }],
+    ['logs in and never answers', { is: 'dark', at: 'select', moment: 'forwarded' }],
+    ['logs in and closes', { is: 'cut', at: 'select', moment: 'answered' }],
+  ] as const)(
+    'a binding that %s is no outage: ready, by the direct route, within the deadline',
+    async (_, fault) => {
+      hyperdrive.fault = fault
+      const { status, body, ms } = await timed(() => ask('/ready'))
+      expect({ status, route: body.route }).toEqual({ status: 200, route: 'direct' })
+      expect(ms).toBeLessThan(2_000)
+    },
+  )
 
   test.each([
     ['unreachable', { is: 'close' }],

@@ -4,7 +4,14 @@
  */
 import { onBestRoute } from './best.ts'
 import type { Answer, Statement } from './drivers/driver.ts'
-import { noRoute, type RouteName } from './errors.ts'
+import {
+  connectDeadline,
+  connectionLost,
+  DatabaseError,
+  endsSession,
+  noRoute,
+  type RouteName,
+} from './errors.ts'
 import { Limit } from './limit.ts'
 import type { AcquireOptions } from './pool.ts'
 import type { Route } from './route.ts'
@@ -43,24 +50,41 @@ export async function measure(
 ): Promise<Measurement> {
   if (routes[0] === undefined) throw noRoute()
   const { settings } = routes[0]
-  const limit = new Limit(deadlineMs ?? settings.queryDeadlineMs)
-  // So that a dead first route leaves time for the next.
-  const connectDeadlineMs = Math.min(settings.connectDeadlineMs, (0.9 * limit.deadlineMs) / routes.length)
+  const giveUpAt = performance.now() + (deadlineMs ?? settings.queryDeadlineMs)
   const { scope, leave } = enterScope(settings.perRequest)
   try {
-    return await onBestRoute(routes, scope, (route, admission) =>
-      measureOn(
-        route,
-        { admission, connectDeadlineMs, nested: false, signal: limit.signal },
-        scope,
-        samples,
-        limit,
-      ),
-    )
+    return await onBestRoute(routes, scope, async (route, admission) => {
+      // So that a dead first route leaves time for the next.
+      const share = (giveUpAt - performance.now()) / (routes.length - routes.indexOf(route))
+      const connectDeadlineMs = Math.min(settings.connectDeadlineMs, 0.9 * share)
+      const limit = new Limit(share)
+      const { signal } = limit
+      try {
+        return await measureOn(
+          route,
+          { admission, connectDeadlineMs, nested: false, signal },
+          scope,
+          samples,
+          limit,
+        )
+      } catch (error) {
+        throw onlyRead(error, route, limit)
+      } finally {
+        limit.clear()
+      }
+    })
   } finally {
-    limit.clear()
     leave()
   }
+}
+
+/** What was sent only read: a connection that failed under it is no reason not to measure the next route. */
+function onlyRead(error: unknown, route: Route, { deadlineMs }: Limit): unknown {
+  if (!(error instanceof DatabaseError)) return error
+  if (error.reason === 'query-deadline') return connectDeadline(route.name, route.target(), deadlineMs)
+  if (error.reason === 'connection-lost' || endsSession(error))
+    return connectionLost(error.cause ?? error, route.name, route.target(), 'no')
+  return error
 }
 
 async function measureOn(
