@@ -46,6 +46,7 @@ export type Reason =
   | 'no-route'
   | 'bad-url'
   | 'nodejs-compat'
+  | 'global-scope'
   | 'driver-missing'
   | 'connect-failed'
   | 'connect-deadline'
@@ -184,6 +185,15 @@ export const missingNodejsCompat = (module: string) =>
     code: '0A000',
     retryable: false,
     hint: 'On Workers add compatibility_flags = ["nodejs_compat"] and a compatibility_date of 2024-09-23 or later to wrangler.toml; on Node use 20.16 or newer.',
+  })
+
+export const globalScope = (cause: unknown) =>
+  new DatabaseError('a query was started in global scope, where Workers allow no I/O', {
+    reason: 'global-scope',
+    code: '55000',
+    retryable: false,
+    cause: foreign(cause, undefined),
+    hint: 'A handle may be made there; use it inside fetch, scheduled, queue, or a Durable Object.',
   })
 
 export const driverMissing = (name: string, error: unknown) => {

@@ -4,7 +4,14 @@
  * The signal is made only for those who wait (connecting, queueing): on a warm connection a statement costs a
  * timer and nothing else.
  */
-import { type DatabaseError, queryAborted, queryDeadline, type RouteName, type Sent } from './errors.ts'
+import {
+  type DatabaseError,
+  globalScope,
+  queryAborted,
+  queryDeadline,
+  type RouteName,
+  type Sent,
+} from './errors.ts'
 
 export class Limit {
   /** Why it ended; undefined while it runs. */
@@ -19,7 +26,12 @@ export class Limit {
   constructor(deadlineMs: number, ...parents: (AbortSignal | undefined)[]) {
     this.deadlineMs = deadlineMs
     this.#parents = parents.filter(parent => parent !== undefined)
-    this.#timer = setTimeout(() => this.#end('deadline', undefined), deadlineMs)
+    try {
+      this.#timer = setTimeout(() => this.#end('deadline', undefined), deadlineMs)
+    } catch (cause) {
+      // A call begins here, so here is where workerd says that it belongs to no request.
+      throw globalScope(cause)
+    }
     for (const parent of this.#parents) {
       if (parent.aborted) this.#end('abort', parent.reason)
       else parent.addEventListener('abort', this.#onParent, { once: true })
