@@ -8,7 +8,7 @@ import { freshDatabase } from '../support/postgres.ts'
 import { runWorker } from '../support/worker.ts'
 import type { Written } from '../workers/writes.ts'
 
-const connectDeadlineMs = 1_500
+const connectDeadlineMs = 2_500
 const maxConnections = 12
 
 const database = await freshDatabase()

@@ -5,7 +5,7 @@ import { freshDatabase } from '../support/postgres.ts'
 import { runWorker } from '../support/worker.ts'
 import type { Written } from '../workers/writes.ts'
 
-const connectDeadlineMs = 600
+const connectDeadlineMs = 1_200
 
 const database = await freshDatabase()
 await database.query('create table writes (id int, part int)')

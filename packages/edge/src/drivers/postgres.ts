@@ -33,6 +33,7 @@ export const postgresDriver: Driver = {
     const { default: connect } = await loadPostgres()
     const stream = await dial()
     stream.answersEmptyQuery = true
+    stream.completesLastError = true
     let taken = false
     const options = startupOptions(target)
     const client = connect({

@@ -11,8 +11,8 @@
 import {
   BackendKeyData,
   EmptyQueryResponse,
+  ErrorResponse,
   MessageScanner,
-  ParameterStatus,
   ReadyForQuery,
   watch,
 } from '@sluice/wire'
@@ -20,10 +20,11 @@ import type { RawEvents, RawSocket } from './raw.ts'
 
 type Listener = (...values: never[]) => void
 
-const watched = watch({ whole: [ReadyForQuery, BackendKeyData, ParameterStatus] })
+const watched = watch({ whole: [ReadyForQuery, BackendKeyData], noted: [ErrorResponse] })
 
 /** EmptyQueryResponse and ReadyForQuery (idle): the answer to an empty Query. */
 const emptyAnswer = Uint8Array.of(EmptyQueryResponse, 0, 0, 0, 4, ReadyForQuery, 0, 0, 0, 5, 0x49)
+const idle = emptyAnswer.subarray(5)
 
 export interface CancelKey {
   readonly processId: number
@@ -36,16 +37,18 @@ export class DriverStream implements RawEvents {
   status: 'I' | 'T' | 'E' = 'I'
   closed = false
   cancelKey: CancelKey | undefined
-  /** What the server reported of itself at login (in_hot_standby, server_version, …). */
-  readonly parameters = new Map<string, string>()
   /** Called once when the socket is gone, after the driver has heard it. */
   onClosed: (() => void) | undefined
   /** True while an empty Query is answered here, without a trip: how a driver that connects with its first query is made to connect. */
   answersEmptyQuery = false
+  /** For a driver that keeps an error until ReadyForQuery, and forgets it when the connection closes there. */
+  completesLastError = false
   writable = true
 
   #raw: RawSocket | undefined
   #failure: Error | undefined
+  /** The server said an error, and nothing has ended its exchange yet. */
+  #lastWasError = false
   readonly #scanner = new MessageScanner(watched)
   readonly #listeners = new Map<string, { listener: Listener; once: boolean }[]>()
 
@@ -79,6 +82,7 @@ export class DriverStream implements RawEvents {
     if (this.closed) return
     this.closed = true
     this.writable = false
+    if (this.completesLastError && this.#lastWasError) this.emit('data', asBuffer(idle))
     const cause = this.#failure ?? error
     if (cause) this.emit('error', cause)
     this.emit('end')
@@ -89,14 +93,14 @@ export class DriverStream implements RawEvents {
   readonly #onMessage = (type: number, bytes: Uint8Array, start: number, end: number): void => {
     if (type === ReadyForQuery) {
       this.ready = true
+      this.#lastWasError = false
       const status = bytes[start]
       this.status = status === 0x54 ? 'T' : status === 0x45 ? 'E' : 'I'
+    } else if (type === ErrorResponse) {
+      this.#lastWasError = true
     } else if (type === BackendKeyData && end - start >= 8) {
       const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start)
       this.cancelKey = { processId: view.getInt32(0), secretKey: bytes.slice(start + 4, end) }
-    } else if (type === ParameterStatus) {
-      const [name, value] = new TextDecoder().decode(bytes.subarray(start, end)).split('\0')
-      this.parameters.set(name ?? '', value ?? '')
     }
   }
 
