@@ -116,7 +116,8 @@ export class ServerConnection {
     if (error instanceof DatabaseError) return error
     const { severity } = error as { severity?: unknown }
     if (typeof severity === 'string') {
-      if (provesNothingRan(error)) {
+      // Said during the login, which the first statement may have been sent along with.
+      if (this.#driver.ready === false || provesNothingRan(error)) {
         this.#unusable = true
         const refusal = refused(error, route.name, target)
         route.failed(refusal, admission)

@@ -2,14 +2,16 @@
 import type { Case } from './case.ts'
 import { cursors } from './cursors.ts'
 import { drizzleValues } from './drizzle-values.ts'
+import { limits } from './limits.ts'
+import { secrets } from './secrets.ts'
 import { statements } from './statements.ts'
+import { tls } from './tls.ts'
 import { transactions } from './transactions.ts'
+import { trips } from './trips.ts'
+import { urls } from './urls.ts'
 import { values } from './values.ts'
 
 export const suite: readonly Case[] = [
-  ...values,
-  ...drizzleValues,
-  ...statements,
-  ...transactions,
-  ...cursors,
+  ...[...values, ...drizzleValues, ...statements, ...transactions, ...cursors],
+  ...[...limits, ...trips, ...urls, ...secrets, ...tls],
 ]

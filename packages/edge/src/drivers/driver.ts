@@ -48,6 +48,8 @@ export interface DriverConnection {
   /** ReadyForQuery's last word: idle, in a transaction, in a failed one. */
   readonly status: 'I' | 'T' | 'E'
   readonly closed: boolean
+  /** False until the session's first ReadyForQuery, where a driver sends its first statement before that. */
+  readonly ready?: boolean
   /** Asks the server to cancel what runs here; undefined where the route carries no cancel request. */
   readonly cancel: ((signal: AbortSignal) => Promise<void>) | undefined
   /** Terminate, then close; without waiting. */

@@ -8,6 +8,7 @@
  */
 import type { Client } from '@neondatabase/serverless'
 import { driverMissing } from '../errors.ts'
+import { within } from '../limit.ts'
 import type { Target } from '../url.ts'
 import {
   type Answer,
@@ -117,7 +118,7 @@ async function connect(
   const abort = () => connection.destroy()
   signal.addEventListener('abort', abort, { once: true })
   try {
-    await aborted(client.connect(), signal)
+    await within(connection.open(), signal)
   } catch (error) {
     connection.destroy()
     throw error
@@ -130,6 +131,7 @@ async function connect(
 class NeonConnection implements DriverConnection {
   status: 'I' | 'T' | 'E' = 'I'
   closed = false
+  ready = false
   /** The WebSocket carries no CancelRequest: a statement that is given up takes its connection with it. */
   readonly cancel = undefined
   readonly #client: Client
@@ -145,12 +147,20 @@ class NeonConnection implements DriverConnection {
     }
     client.on('error', gone)
     client.on('end', gone)
-    client.connection.on(
+  }
+
+  /** With `pipelineConnect` this is no more than a WebSocket: the login goes with the first statement. */
+  open(): Promise<void> {
+    const opened = this.#client.connect() as unknown as Promise<void>
+    // Not before: a pipelined connect takes all listeners of this event away.
+    this.#client.connection.on(
       'readyForQuery' as never,
       ((message: { status: 'I' | 'T' | 'E' }) => {
+        this.ready = true
         this.status = message.status
       }) as never,
     )
+    return opened
   }
 
   query(statement: Statement): Promise<Answer> {
@@ -211,16 +221,6 @@ function extendedQuery({ Client }: NeonModule): ExtendedQueryClass {
     }
   } as unknown as ExtendedQueryClass
   return extended
-}
-
-/** The promise, unless the signal aborts first. */
-function aborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason as Error)
-    if (signal.aborted) return abort()
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }
 
 function urlOf({ hosts, user, password, database }: Target): string {
