@@ -7,7 +7,9 @@
  * is `verify-full` here, and a certificate of one's own needs Hyperdrive or Sluice in between.
  */
 import { sslRequest } from '@sluice/wire'
+import { within } from '../limit.ts'
 import { builtin } from '../runtime.ts'
+import { joined } from './joined.ts'
 import {
   bytesBeforeTls,
   type OpenRaw,
@@ -71,16 +73,13 @@ async function started(socket: WorkerSocket, events: RawEvents, signal: AbortSig
 }
 
 /** The promise, unless the signal aborts first: then the socket is closed and the reason thrown. */
-function abortable<T>(promise: Promise<T>, socket: WorkerSocket, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => {
-      socket.close().catch(() => {})
-      reject(signal.reason as Error)
-    }
-    if (signal.aborted) return abort()
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
+async function abortable<T>(promise: Promise<T>, socket: WorkerSocket, signal: AbortSignal): Promise<T> {
+  try {
+    return await within(promise, signal)
+  } catch (error) {
+    if (signal.aborted) socket.close().catch(() => {})
+    throw error
+  }
 }
 
 class WorkerRawSocket implements RawSocket {
@@ -168,18 +167,4 @@ class WorkerRawSocket implements RawSocket {
     this.#socket.close().catch(() => {})
     this.#events.onClose(error)
   }
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const [only] = chunks
-  if (chunks.length === 1 && only) return only
-  let length = 0
-  for (const chunk of chunks) length += chunk.length
-  const all = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    all.set(chunk, at)
-    at += chunk.length
-  }
-  return all
 }
