@@ -14,11 +14,18 @@ export async function respond(work: () => Promise<unknown>): Promise<Response> {
 
 const managers = new Map<string, DatabaseManager>()
 
-/** One manager for each name, with the options of the variable OPTIONS: its breakers know nothing of another's. */
+/**
+ * One manager for each name, with the options of the variable OPTIONS: its breakers know nothing of another's. One
+ * whose name begins with postgres takes that driver.
+ */
 export function managerOf(name: string): DatabaseManager {
   let manager = managers.get(name)
   if (manager === undefined) {
-    manager = createDatabaseManager({ ...env.OPTIONS, log: line => console.log(`${name}: ${line}`) })
+    manager = createDatabaseManager({
+      ...env.OPTIONS,
+      driver: name.startsWith('postgres') ? 'postgres' : 'pg',
+      log: line => console.log(`${name}: ${line}`),
+    })
     managers.set(name, manager)
   }
   return manager
