@@ -16,6 +16,7 @@ import {
   ReadyForQuery,
   watch,
 } from '@sluice/wire'
+import { joined } from './joined.ts'
 import type { RawEvents, RawSocket } from './raw.ts'
 
 type Listener = (...values: never[]) => void
@@ -47,6 +48,7 @@ export class DriverStream implements RawEvents {
 
   #raw: RawSocket | undefined
   #failure: Error | undefined
+  #corked: Uint8Array[] | undefined
   /** The server said an error, and nothing has ended its exchange yet. */
   #lastWasError = false
   readonly #scanner = new MessageScanner(watched)
@@ -120,8 +122,20 @@ export class DriverStream implements RawEvents {
       sent?.()
       return true
     }
-    this.#raw.write(chunk, sent)
+    if (this.#corked && sent === undefined) this.#corked.push(chunk)
+    else this.#raw.write(chunk, sent)
     return true
+  }
+
+  /** A query is five messages: corked, they leave in one write, a system call in place of five. */
+  cork(): void {
+    this.#corked ??= []
+  }
+
+  uncork(): void {
+    const chunks = this.#corked
+    this.#corked = undefined
+    if (chunks && chunks.length > 0) this.#raw?.write(joined(chunks))
   }
 
   end(chunk?: Uint8Array): this {
