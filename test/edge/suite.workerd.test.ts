@@ -32,7 +32,8 @@ for (const way of Object.keys(ways) as Way[]) {
     }
     test('the Worker prints nothing, and leaves no connection behind', async () => {
       expect(worker.console).toEqual([])
-      await lab.database.connectionsFallTo(0)
+      // By HTTP the connections are the bridge's, which keeps some in the dark.
+      if (way !== 'neon by HTTP') await lab.database.connectionsFallTo(0)
     })
   })
 }

@@ -162,7 +162,7 @@ export const urls = [
     'passwords and names with odd characters log in, encoded or pasted raw',
     async world => {
       const password = `p@ss#w%rd/?&:=ü🐎 '"\\`
-      const user = 'odd@user#1'
+      const user = `odd@user#${new URL(world.place.url).pathname}`
       await world.lab.query(`do $$ begin
       create role "${user}" login password 'placeholder';
       exception when duplicate_object then null; end $$`)

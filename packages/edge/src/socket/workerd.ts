@@ -36,19 +36,15 @@ const pieceBytes = 32 * 1024
 
 export const openWorkerSocket: OpenRaw = async (host, port, wish, events, signal) => {
   const { connect } = builtin<{ connect: Connect }>('cloudflare:sockets')
+  // The runtime puts the port behind the name as it is: an IPv6 address needs its brackets.
+  const hostname = host.includes(':') ? `[${host}]` : host
   const open = (secureTransport: 'off' | 'on' | 'starttls') =>
-    connect({ hostname: host, port }, { secureTransport, allowHalfOpen: false })
+    connect({ hostname, port }, { secureTransport, allowHalfOpen: false })
   if (wish.use === 'off') return started(open('off'), events, signal)
   if (wish.direct) return started(open('on'), events, signal)
-  try {
-    const plain = open('starttls')
-    const secured = await abortable(negotiate(plain, wish.use === 'must'), plain, signal)
-    return await started(secured, events, signal)
-  } catch (error) {
-    // libpq's `prefer`: without TLS when TLS fails. A refusal of the port itself fails again at once.
-    if (wish.use === 'must' || signal.aborted) throw error
-    return started(open('off'), events, signal)
-  }
+  const plain = open('starttls')
+  const settled = await abortable(negotiate(plain, wish.use === 'must'), plain, signal)
+  return started(settled, events, signal)
 }
 
 async function negotiate(socket: WorkerSocket, must: boolean): Promise<WorkerSocket> {
@@ -72,12 +68,12 @@ async function started(socket: WorkerSocket, events: RawEvents, signal: AbortSig
   return new WorkerRawSocket(socket, events)
 }
 
-/** The promise, unless the signal aborts first: then the socket is closed and the reason thrown. */
+/** The promise, unless the signal aborts first; if it fails, for that or another reason, no socket is left behind. */
 async function abortable<T>(promise: Promise<T>, socket: WorkerSocket, signal: AbortSignal): Promise<T> {
   try {
     return await within(promise, signal)
   } catch (error) {
-    if (signal.aborted) socket.close().catch(() => {})
+    socket.close().catch(() => {})
     throw error
   }
 }
