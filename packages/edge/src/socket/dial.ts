@@ -58,6 +58,7 @@ export async function sendCancel(target: Target, stream: DriverStream, signal: A
   const carrier = await dial(target, signal)
   await new Promise<void>(resolve => {
     carrier.onClosed = resolve
+    if (carrier.closed) resolve()
     signal.addEventListener('abort', () => carrier.destroy(), { once: true })
     carrier.write(cancelRequest(key.processId, key.secretKey))
   })

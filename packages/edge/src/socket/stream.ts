@@ -48,6 +48,8 @@ export class DriverStream implements RawEvents {
 
   #raw: RawSocket | undefined
   #failure: Error | undefined
+  /** It closed before the driver listened: a server may hang up as soon as it has accepted. */
+  #closeIsNews = false
   #corked: Uint8Array[] | undefined
   /** The server said an error, and nothing has ended its exchange yet. */
   #lastWasError = false
@@ -85,11 +87,16 @@ export class DriverStream implements RawEvents {
     this.closed = true
     this.writable = false
     if (this.completesLastError && this.#lastWasError) this.emit('data', asBuffer(idle))
-    const cause = this.#failure ?? error
-    if (cause) this.emit('error', cause)
-    this.emit('end')
-    this.emit('close', cause !== undefined)
+    this.#failure ??= error
+    if (this.#listeners.has('close')) this.#tellClose()
+    else this.#closeIsNews = true
     this.onClosed?.()
+  }
+
+  #tellClose(): void {
+    if (this.#failure) this.emit('error', this.#failure)
+    this.emit('end')
+    this.emit('close', this.#failure !== undefined)
   }
 
   readonly #onMessage = (type: number, bytes: Uint8Array, start: number, end: number): void => {
@@ -156,7 +163,9 @@ export class DriverStream implements RawEvents {
 
   /** The stream is connected before a driver gets it: the driver hears so in the next turn. */
   connect(): this {
-    queueMicrotask(() => this.emit('connect'))
+    queueMicrotask(() => {
+      if (!this.closed) this.emit('connect')
+    })
     return this
   }
 
@@ -221,6 +230,11 @@ export class DriverStream implements RawEvents {
 
   #listen(event: string, listener: Listener, once: boolean): this {
     this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), { listener, once }])
+    if (event === 'close' && this.#closeIsNews) {
+      this.#closeIsNews = false
+      // In the next turn of the event loop: postgres.js knows its socket a few microtasks after it listens.
+      setTimeout(() => this.#tellClose(), 0)
+    }
     return this
   }
 }
