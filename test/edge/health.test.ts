@@ -22,10 +22,8 @@ afterAll(async () => {
 
 let tests = 0
 let before = { hyperdrive: 0, direct: 0 }
-beforeEach(async () => {
+beforeEach(() => {
   tests++
-  // A readiness is fresh for a second.
-  await pause(1_000)
   hyperdrive.fault = null
   direct.fault = null
   before = { hyperdrive: hyperdrive.accepted, direct: direct.accepted }
@@ -61,6 +59,9 @@ describe.each(['', '/live'])('/api/health%s', path => {
 })
 
 describe('/api/health/ready', () => {
+  // A readiness is fresh for a second.
+  beforeEach(() => pause(1_000))
+
   test('200 probes at once share one query', async () => {
     const asked = hyperdrive.count('select')
     const answers = await inParallel(200, 200, () => timed(() => ask('/ready')))
@@ -86,7 +87,7 @@ describe('/api/health/ready', () => {
     const began = performance.now()
     await inParallel(20, 20, async lane => {
       await pause(lane * 50)
-      while (performance.now() - began < 6_000) expect((await ask('/ready')).status).toBe(503)
+      while (performance.now() - began < 4_000) expect((await ask('/ready')).status).toBe(503)
     })
     const seconds = (performance.now() - began) / 1_000
     expect(opened().hyperdrive).toBeLessThanOrEqual(Math.ceil(seconds))

@@ -17,7 +17,7 @@ import { runWorker } from '../support/worker.ts'
 import type { Outcome, Written } from '../workers/writes.ts'
 
 const connectDeadlineMs = 1_500
-const queryDeadlineMs = 2_500
+const queryDeadlineMs = 1_600
 const writesPerFault = Number(process.env.SLUICE_WRITES ?? 36)
 
 const database = await freshDatabase()

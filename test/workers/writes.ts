@@ -76,9 +76,17 @@ export const shapes: Record<string, (work: Work) => Promise<unknown>> = {
     })
   },
 
-  /** Holds its connection for a while. */
+  /** Holds its connection for a while, and notes how many of its user's do. */
   slow: ({ env, manager, id, note }) =>
-    note([1], manager.getOptimalConnection(env)`insert into writes select ${id}::int, 1 from pg_sleep(0.25)`),
+    note(
+      [1],
+      manager.getOptimalConnection(env)`
+        insert into writes
+        select ${id}::int, 1, (
+          select count(*) from pg_stat_activity where usename = current_user and state = 'active'
+        )
+        from pg_sleep(0.25)`,
+    ),
 
   procedure: ({ env, manager, id, note }) =>
     manager.executeOptimalQuery(env, sql => note([1], sql`call commit_then_raise(${id}::int)`)),
