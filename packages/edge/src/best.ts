@@ -35,7 +35,8 @@ export async function onBestRoute<T>(
 ): Promise<T> {
   const last = routes.length - 1
   let before: DatabaseError | undefined
-  for (const [place, route] of routes.entries()) {
+  for (let place = 0; place <= last; place++) {
+    const route = routes[place]!
     if (place === last) {
       // The last way is always tried: refusing it would help nobody.
       const { admission } = admit(route)

@@ -52,7 +52,9 @@ export async function checkRoutes(
     add(
       env.HYPERDRIVE ? 'warning' : 'error',
       'direct',
-      'no DATABASE_URL: there is no way around an outage of the binding',
+      env.HYPERDRIVE
+        ? 'no DATABASE_URL: there is no way around an outage of the binding'
+        : 'no DATABASE_URL either: there is no way to the database at all',
       'Set it as a secret: npx wrangler secret put DATABASE_URL.',
     )
   }

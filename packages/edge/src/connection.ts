@@ -83,10 +83,16 @@ export class ServerConnection {
       limit.whenEnded(() => {
         this.#giveUp().then(() => reject(limit.error(this.route.name, 'maybe')))
       })
-      this.#driver
-        .query(statement)
-        .then(resolve, reject)
-        .finally(() => limit.whenEnded(undefined))
+      this.#driver.query(statement).then(
+        answer => {
+          limit.whenEnded(undefined)
+          resolve(answer)
+        },
+        error => {
+          limit.whenEnded(undefined)
+          reject(error as Error)
+        },
+      )
     })
   }
 

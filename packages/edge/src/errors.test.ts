@@ -40,6 +40,7 @@ const quoted: Record<Reason, DatabaseError[]> = {
   'commit-unknown': [errors.commitUnknown(gone, 'direct', target, 'the transaction')],
   'transaction-text': [errors.transactionText('begin')],
   'session-text': [errors.sessionText('set')],
+  'copy-text': [errors.copyText()],
   'transaction-failed': [errors.transactionFailed('direct')],
   'transaction-ended': [errors.transactionEnded('direct')],
   'handle-ended': [errors.handleEnded('the transaction')],

@@ -5,6 +5,7 @@
  * `reason` names ours; docs/errors.md has an entry for each. No message, cause or property ever holds a
  * password: the connection URL does not leave url.ts and the socket, and foreign errors pass `foreign()`.
  */
+import { isWorkerd } from './runtime.ts'
 import { redact, type Target } from './url.ts'
 
 export type RouteName = 'hyperdrive' | 'direct'
@@ -58,6 +59,7 @@ export type Reason =
   | 'query-aborted'
   | 'transaction-text'
   | 'session-text'
+  | 'copy-text'
   | 'transaction-ended'
   | 'transaction-failed'
   | 'handle-ended'
@@ -211,6 +213,12 @@ const wayOf = (route: RouteName) => (route === 'hyperdrive' ? 'the HYPERDRIVE bi
 
 const placeOf = (target: Target) => target.hosts.map(({ host, port }) => `${host}:${port}`).join(', ')
 
+/** workerd does not say that a certificate was the reason: "internal error" is all. */
+const certificateHint = ({ sslmode }: Target) =>
+  isWorkerd && sslmode !== 'disable'
+    ? ' (Workers trust certificates of public authorities only: for another, put Hyperdrive in between, or sslmode=disable where the network is yours)'
+    : ''
+
 export const connectFailed = (cause: unknown, route: RouteName, target: Target) => {
   const safe = foreign(cause, target)
   return new DatabaseError(`can't connect through ${wayOf(route)} (${placeOf(target)}): ${safe.message}`, {
@@ -221,7 +229,7 @@ export const connectFailed = (cause: unknown, route: RouteName, target: Target) 
     hint:
       route === 'hyperdrive'
         ? 'Check the Hyperdrive configuration of the binding and whether its origin is up; checkConfig(env) tries each route.'
-        : 'Check host, port, sslmode and firewall of DATABASE_URL; checkConfig(env) tries each route.',
+        : `Check host, port, sslmode and firewall of DATABASE_URL${certificateHint(target)}; checkConfig(env) tries each route.`,
   })
 }
 
@@ -320,16 +328,16 @@ export const queryAborted = (route: RouteName | undefined, cause: unknown, sent:
     { reason: 'query-aborted', code: '57014', route, sent, retryable: false, cause },
   )
 
-export const transactionText = (word: string) =>
-  new DatabaseError(
-    `${word.toUpperCase()} as text has no place on a handle: each statement may use another connection`,
-    {
-      reason: 'transaction-text',
-      code: '25000',
-      retryable: false,
-      hint: 'Use sql.transaction(async tx => …), and tx.transaction(…) for a savepoint.',
-    },
-  )
+export const transactionText = (
+  word: string,
+  where = 'on a handle: each statement may use another connection',
+) =>
+  new DatabaseError(`${word.toUpperCase()} as text has no place ${where}`, {
+    reason: 'transaction-text',
+    code: '25000',
+    retryable: false,
+    hint: 'Use sql.transaction(async tx => …), and tx.transaction(…) for a savepoint.',
+  })
 
 export const sessionText = (word: string) =>
   new DatabaseError(
@@ -341,6 +349,14 @@ export const sessionText = (word: string) =>
       hint: 'Inside sql.transaction use SET LOCAL; for every connection put options=-c%20name=value into the URL.',
     },
   )
+
+export const copyText = () =>
+  new DatabaseError('COPY is not carried here: a query has no stream for its data', {
+    reason: 'copy-text',
+    code: '0A000',
+    retryable: false,
+    hint: 'Insert many rows with sql.rows or unnest($1, …), read many with a cursor, or use psql for files.',
+  })
 
 export const transactionEnded = (route: RouteName) =>
   new DatabaseError('a statement ended the transaction that it was part of', {

@@ -5,7 +5,7 @@
  * Only the first word is looked at, comments skipped. What slips through (a function that does it) is met by
  * structure: a connection that is not idle after a statement is closed.
  */
-import { sessionText, transactionText } from './errors.ts'
+import { copyText, sessionText, transactionText } from './errors.ts'
 
 const blanks = /(?:[\s;]|--[^\n]*(?:\n|$))*/y
 const firstWords = /([a-z]+)(?:\s+([a-z]+))?/iy
@@ -25,7 +25,7 @@ const sessionWords = new Set(['set', 'reset', 'discard', 'listen', 'unlisten', '
 /**
  * @returns true if the text changes the session for good, which only a transaction may do (its connection is then
  *   not used again).
- * @throws DatabaseError `transaction-text` or `session-text`
+ * @throws DatabaseError `transaction-text`, `session-text` or `copy-text`
  */
 export function guard(text: string, where: 'handle' | 'transaction'): boolean {
   firstWords.lastIndex = startOf(text)
@@ -34,13 +34,15 @@ export function guard(text: string, where: 'handle' | 'transaction'): boolean {
   const first = words[1]!.toLowerCase()
   const second = words[2]?.toLowerCase()
   const endsTransaction = transactionWords.has(first) || (first === 'prepare' && second === 'transaction')
+  // No driver's query carries its data: one waits for ever, another loses the rows without a word.
+  if (first === 'copy') throw copyText()
   if (where === 'handle') {
     if (endsTransaction) throw transactionText(first)
     if (sessionWords.has(first)) throw sessionText(first)
     return false
   }
   const savepoint = first === 'savepoint' || first === 'release' || (first === 'rollback' && second === 'to')
-  if (endsTransaction && !savepoint) throw transactionText(first)
+  if (endsTransaction && !savepoint) throw transactionText(first, 'inside sql.transaction: it ends by itself')
   return sessionWords.has(first) && second !== 'local' && second !== 'constraints' && second !== 'transaction'
 }
 

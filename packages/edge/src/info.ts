@@ -64,8 +64,16 @@ export function infoOfRoute(route: Route, now: number): RouteInfo {
     breaker: state.at,
     nextTrial: state.at === 'open' ? new Date(state.nextTrialAt).toISOString() : null,
     fallbacks: route.fallbacks,
-    connectLatency: route.latency.connect.summary(),
-    queryLatency: route.latency.query.summary(),
+    connectLatency: rounded(route.latency.connect.summary()),
+    queryLatency: rounded(route.latency.query.summary()),
     lastError: route.lastError ?? null,
   }
+}
+
+/** To a hundredth of a millisecond: more digits are noise to read. */
+function rounded(summary: LatencySummary | null): LatencySummary | null {
+  if (summary === null) return null
+  const { count, p50, p95, p99, max } = summary
+  const round = (ms: number) => Math.round(ms * 100) / 100
+  return { count, p50: round(p50), p95: round(p95), p99: round(p99), max: round(max) }
 }

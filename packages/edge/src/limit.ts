@@ -18,21 +18,22 @@ export class Limit {
   ended: 'deadline' | 'abort' | undefined
   readonly deadlineMs: number
   readonly #timer: ReturnType<typeof setTimeout>
-  readonly #parents: AbortSignal[]
+  readonly #parents: (AbortSignal | undefined)[]
   #controller: AbortController | undefined
   #listener: (() => void) | undefined
   #cause: unknown
 
   constructor(deadlineMs: number, ...parents: (AbortSignal | undefined)[]) {
     this.deadlineMs = deadlineMs
-    this.#parents = parents.filter(parent => parent !== undefined)
+    this.#parents = parents
     try {
       this.#timer = setTimeout(() => this.#end('deadline', undefined), deadlineMs)
     } catch (cause) {
       // A call begins here, so here is where workerd says that it belongs to no request.
       throw globalScope(cause)
     }
-    for (const parent of this.#parents) {
+    for (const parent of parents) {
+      if (parent === undefined) continue
       if (parent.aborted) this.#end('abort', parent.reason)
       else parent.addEventListener('abort', this.#onParent, { once: true })
     }
@@ -75,7 +76,7 @@ export class Limit {
   /** Must be called when the call is over. */
   clear(): void {
     clearTimeout(this.#timer)
-    for (const parent of this.#parents) parent.removeEventListener('abort', this.#onParent)
+    for (const parent of this.#parents) parent?.removeEventListener('abort', this.#onParent)
   }
 }
 

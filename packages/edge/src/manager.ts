@@ -37,11 +37,15 @@ export type QueryFunction<T> = (sql: Sql, db: Drizzle) => PromiseLike<T>
 
 export interface OptimalQueryOptions {
   /**
-   * Opens BEGIN READ ONLY, so that PostgreSQL refuses writes; if the connection is lost, the function runs again on
-   * the next route. Costs a round trip, and the gateway's cache is not used.
+   * Opens BEGIN READ ONLY, so that PostgreSQL refuses writes; if the connection is lost or stays silent for the
+   * deadline, the function runs again on the next route, where there is one. Costs a round trip, and the gateway's
+   * cache is not used.
    */
   readOnly?: boolean
-  /** Your word that running the function twice does no harm: it then does, on the next route, if a connection is lost. */
+  /**
+   * Your word that running the function twice does no harm: it then does, on the next route, where there is one, if a
+   * connection is lost or stays silent for the deadline. Costs nothing.
+   */
   repeatable?: boolean
 }
 

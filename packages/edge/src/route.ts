@@ -42,7 +42,8 @@ export class Route {
   constructor(name: RouteName, readUrl: () => string | undefined, settings: Settings) {
     this.name = name
     this.#readUrl = readUrl
-    this.#urlName = name === 'hyperdrive' ? "the HYPERDRIVE binding's connection string" : 'DATABASE_URL'
+    this.#urlName =
+      name === 'hyperdrive' ? "the HYPERDRIVE binding's connection string" : 'the direct URL (DATABASE_URL)'
     this.settings = settings
     this.open = new Leases(settings.perRequest)
   }

@@ -35,6 +35,23 @@ export class Fragment {
 
 /** Text and parameters of a fragment with all that is nested in it. */
 function assemble(fragment: Fragment): { text: string; params: (string | null)[] } {
+  if (fragment.values.some(value => value instanceof Fragment)) return assembleNested(fragment)
+  return { text: plainText(fragment.strings), params: encodeAll(fragment.values) }
+}
+
+/** By the array of the template, which is the same at each run of one place in the code. */
+const plainTexts = new WeakMap<readonly string[], string>()
+
+function plainText(strings: readonly string[]): string {
+  let text = plainTexts.get(strings)
+  if (text === undefined) {
+    text = strings.reduce((before, string, place) => `${before}$${place}${string}`)
+    plainTexts.set(strings, text)
+  }
+  return text
+}
+
+function assembleNested(fragment: Fragment): { text: string; params: (string | null)[] } {
   let text = ''
   const params: (string | null)[] = []
   const add = ({ strings, values }: Fragment): void => {
@@ -52,6 +69,8 @@ function assemble(fragment: Fragment): { text: string; params: (string | null)[]
   add(fragment)
   return { text, params }
 }
+
+const encodeAll = (values: readonly unknown[]) => values.map((value, place) => encode(value, place + 1))
 
 /** Encoding errors become the library's own; they never hold the value. */
 export function encoded<T>(make: () => T): T {
@@ -131,7 +150,8 @@ export class Query<Row = Record<string, unknown>>
   }
 
   #statement(decoder: (oid: number) => Decoder): Statement {
-    return { ...encoded(() => this.assembled()), rowMode: 'object', decoderFor: decoder }
+    const { text, params } = encoded(() => this.assembled())
+    return { text, params, rowMode: 'object', decoderFor: decoder }
   }
 
   protected assembled(): { text: string; params: (string | null)[] } {
@@ -197,7 +217,7 @@ class TextQuery<Row> extends Query<Row> {
   }
 
   protected override assembled() {
-    return { text: this.#text, params: this.#params.map((value, place) => encode(value, place + 1)) }
+    return { text: this.#text, params: encodeAll(this.#params) }
   }
 }
 

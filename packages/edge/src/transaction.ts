@@ -73,8 +73,15 @@ export const beginTransaction: Begin = (routes, options, run) =>
  * The transaction of a `readOnly` run. PostgreSQL lets a READ ONLY transaction become READ WRITE until its first
  * query: so BEGIN comes with a first SELECT behind it, in the same flight, and from then on the promise holds.
  */
-export const beginReadOnly: Begin = (routes, options, run) =>
-  openTransaction(routes, options, run, `${beginText({ ...options, readOnly: true })}; select 1`)
+export const beginReadOnly: Begin = async (routes, options, run) => {
+  const text = `${beginText({ ...options, readOnly: true })}; select 1`
+  const opened = await openTransaction(routes, options, run, text)
+  // Nothing hangs on the end of a transaction that only read: nobody waits for it.
+  const end = async (commit: boolean) => {
+    opened.end(commit).catch(() => {})
+  }
+  return { executor: opened.executor, end }
+}
 
 async function openTransaction(
   routes: readonly Route[],

@@ -20,9 +20,10 @@ export function recommendationsFor(
       'No HYPERDRIVE binding: add [[hyperdrive]] with binding = "HYPERDRIVE" to wrangler.toml to pool connections at the edge',
     )
   } else if (hyperdrive && hyperdrive.breaker !== 'closed') {
+    const way = measured ? ': traffic takes the direct route' : ''
     const trial = hyperdrive.nextTrial ? `; the next trial is at ${hyperdrive.nextTrial}` : ''
     advice.push(
-      `Hyperdrive's breaker is ${hyperdrive.breaker}: traffic takes the direct route${trial}. Check the Hyperdrive configuration and its origin`,
+      `Hyperdrive's breaker is ${hyperdrive.breaker}${way}${trial}. Check the Hyperdrive configuration and its origin`,
     )
   } else if (measured?.route === 'direct') {
     advice.push(
