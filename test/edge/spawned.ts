@@ -80,21 +80,28 @@ export function runsTheSuite(
   const cases = suite.filter(only)
   const tls = lazyTlsServer()
   afterAll(tls.stop)
+  const names = JSON.stringify(cases.map(({ name }) => name))
+  const running = new Map<Way, { lab: LabServer; process: Running }>()
+  // All ways at once: most of the time is spent waiting for deadlines.
+  beforeAll(async () => {
+    await Promise.all(
+      ways.map(async way => {
+        const lab = await LabServer.start(tls.get)
+        const given = [JSON.stringify(lab.place(runtime, way)), names]
+        running.set(way, { lab, process: new Running(command, [...args, runner, ...given]) })
+      }),
+    )
+  })
+  afterAll(async () => {
+    for (const { lab } of running.values()) await lab.stop()
+  })
   for (const way of ways) {
     describe(`${way}:`, () => {
-      let lab: LabServer
-      let running: Running
-      beforeAll(async () => {
-        lab = await LabServer.start(tls.get)
-        const names = cases.map(({ name }) => name)
-        const given = [JSON.stringify(lab.place(runtime, way)), JSON.stringify(names)]
-        running = new Running(command, [...args, runner, ...given])
-      })
-      afterAll(() => lab?.stop())
-      for (const one of cases) declare(one, way, runtime, () => running.outcome(one.name))
+      for (const one of cases) declare(one, way, runtime, () => running.get(way)!.process.outcome(one.name))
       test('the process prints nothing, leaves nothing uncaught, and ends by itself', async () => {
-        const { code, stderr, other } = await running.ended
-        expect({ code, stderr, other, uncaught: running.unexpected?.error }).toEqual({
+        const { process } = running.get(way)!
+        const { code, stderr, other } = await process.ended
+        expect({ code, stderr, other, uncaught: process.unexpected?.error }).toEqual({
           ...{ code: 0, stderr: '', other: [], uncaught: undefined },
         })
       })
