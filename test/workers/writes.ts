@@ -2,6 +2,7 @@
  * Writes in all shapes, and of each what its caller was told: 'ok', or an error with its `sent`.
  *
  *     /<shape>?id=7&manager=name   writes the rows (7, 1) and, if the shape has two parts, (7, 2)
+ *     …&deadline=600               gives the one statement of the shape `one` a deadline
  */
 import { DatabaseError, type Env, type Sql } from '@sluice/edge'
 import { managerOf, respond } from './respond.ts'
@@ -22,6 +23,7 @@ interface Work {
   id: number
   env: Env
   manager: ReturnType<typeof managerOf>
+  deadlineMs: number | undefined
   /** Awaits a write and notes what became of it, for one part or several; rejects as the write does. */
   note(parts: number[], write: PromiseLike<unknown>): Promise<void>
 }
@@ -29,7 +31,8 @@ interface Work {
 const insert = (sql: Sql, id: number, part: number) => sql`insert into writes values (${id}, ${part})`
 
 export const shapes: Record<string, (work: Work) => Promise<unknown>> = {
-  one: ({ env, manager, id, note }) => manager.executeOptimalQuery(env, sql => note([1], insert(sql, id, 1))),
+  one: ({ env, manager, id, deadlineMs, note }) =>
+    manager.executeOptimalQuery(env, sql => note([1], insert(sql, id, 1).with({ deadlineMs }))),
 
   handle: ({ env, manager, id, note }) => note([1], insert(manager.getOptimalConnection(env), id, 1)),
 
@@ -122,7 +125,8 @@ export default {
       }
     }
     const began = Date.now()
-    const work = () => shapes[shape]!({ id, env, manager, note }).catch(() => {})
+    const deadlineMs = Number(searchParams.get('deadline')) || undefined
+    const work = () => shapes[shape]!({ id, env, manager, deadlineMs, note }).catch(() => {})
     await (searchParams.has('run') ? manager.run(env, ctx, work) : work())
     return respond(async () => ({ id, shape, parts, ms: Date.now() - began }) satisfies Written)
   },
