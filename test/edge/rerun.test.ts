@@ -110,6 +110,7 @@ describe.each(['pg', 'postgres'])('the driver %s', name => {
   describe('readOnly', () => {
     test('BEGIN READ ONLY and a first SELECT are one flight, and COMMIT is the last', async () => {
       await run('read', 'readOnly')
+      await hyperdrive.until(({ open }) => open === 0)
       const { ran, flights, startUpFlights } = hyperdrive.connections.at(-1)!
       expect(ran).toEqual(['begin read only; select 1', 'select name from items order by name', 'commit'])
       // And the goodbye.
