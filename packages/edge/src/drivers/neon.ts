@@ -5,6 +5,9 @@
  * them; nothing global changes, except `fetchEndpoint` and `fetchFunction` when you give them, which the
  * driver knows only globally. `poolQueryViaFetch` decides here what it decides in Neon's `Pool`: whether a
  * statement outside a transaction goes by HTTP.
+ *
+ * What it can't: a statement by HTTP has no session, so the URL's settings (`search_path`, `options`, …) hold by
+ * WebSocket only; neither way carries a cancel request, so what is given up may run on to its end.
  */
 import type { Client } from '@neondatabase/serverless'
 import { driverMissing } from '../errors.ts'
