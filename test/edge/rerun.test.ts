@@ -111,10 +111,10 @@ describe.each(['pg', 'postgres'])('the driver %s', name => {
     test('BEGIN READ ONLY and a first SELECT are one flight, and COMMIT is the last', async () => {
       await run('read', 'readOnly')
       await hyperdrive.until(({ open }) => open === 0)
-      const { ran, flights, startUpFlights } = hyperdrive.connections.at(-1)!
+      const { ran, flights, startUpFlights, terminated } = hyperdrive.connections.at(-1)!
       expect(ran).toEqual(['begin read only; select 1', 'select name from items order by name', 'commit'])
-      // And the goodbye.
-      expect(flights - startUpFlights!).toBe(3 + 1)
+      // And the goodbye, if the request's end did not overtake it.
+      expect(flights - startUpFlights!).toBe(terminated ? 4 : 3)
     })
 
     test('PostgreSQL refuses a write, and the function does not run again', async () => {
