@@ -37,7 +37,9 @@ const quoted: Record<Reason, DatabaseError[]> = {
     errors.queryDeadline(undefined, 30_000, 'no'),
   ],
   'query-aborted': [errors.queryAborted('direct', gone, 'maybe'), errors.queryAborted(undefined, gone, 'no')],
-  'commit-unknown': [errors.commitUnknown(gone, 'direct', target, 'the transaction')],
+  'commit-unknown': [
+    errors.commitUnknown(gone, 'direct', target, 'insert into investments (pitch_id) values ($1)'),
+  ],
   'transaction-text': [errors.transactionText('begin')],
   'session-text': [errors.sessionText('set')],
   'copy-text': [errors.copyText()],

@@ -299,15 +299,24 @@ export const connectionLost = (cause: unknown, route: RouteName, target: Target,
   )
 }
 
-export const commitUnknown = (cause: unknown, route: RouteName, target: Target, label: string) =>
-  new DatabaseError(`the answer to COMMIT did not arrive: whether ${label} took effect is unknown`, {
-    reason: 'commit-unknown',
-    code: '08007',
-    route,
-    sent: 'maybe',
-    cause: foreign(cause, target),
-    hint: 'It was not repeated. Look whether its rows are there before running it again.',
-  })
+const shortened = (text: string) => {
+  const line = text.trim().replaceAll(/\s+/g, ' ')
+  return line.length > 60 ? `${line.slice(0, 59)}…` : line
+}
+
+/** @param first the text of the transaction's first statement */
+export const commitUnknown = (cause: unknown, route: RouteName, target: Target, first: string) =>
+  new DatabaseError(
+    `the answer to COMMIT did not arrive: whether the transaction that began with "${shortened(first)}" took effect is unknown`,
+    {
+      reason: 'commit-unknown',
+      code: '08007',
+      route,
+      sent: 'maybe',
+      cause: foreign(cause, target),
+      hint: 'It was not repeated. Look whether its rows are there before running it again.',
+    },
+  )
 
 export const queryDeadline = (route: RouteName | undefined, deadlineMs: number, sent: Sent) =>
   new DatabaseError(

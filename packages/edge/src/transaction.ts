@@ -149,6 +149,8 @@ class Transaction implements OpenTransaction {
   readonly #leave: () => void
   #tail: Promise<unknown> = Promise.resolve()
   #savepoints = 0
+  /** Its first statement's text: by it an error says which transaction it was. */
+  #first = ''
   ended = false
 
   constructor(
@@ -172,6 +174,7 @@ class Transaction implements OpenTransaction {
   send(statement: Statement, { signal, deadlineMs }: QueryOptions): Promise<Answer> {
     const { connection } = this
     const runOf = this.#runOf
+    this.#first ||= statement.text
     const limit = new Limit(
       deadlineMs ?? connection.route.settings.queryDeadlineMs,
       signal,
@@ -227,7 +230,7 @@ class Transaction implements OpenTransaction {
     } catch (error) {
       runOf?.failed(error)
       if (error instanceof DatabaseError && error.sent === 'maybe' && outcomeUnknown(error)) {
-        throw commitUnknown(error.cause ?? error, route.name, target, 'the transaction')
+        throw commitUnknown(error.cause ?? error, route.name, target, this.#first)
       }
       throw error
     } finally {
