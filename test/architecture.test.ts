@@ -10,6 +10,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const arrows: Record<string, readonly string[]> = {
   'packages/wire': [],
   'packages/edge': ['packages/wire'],
+  // The command line composes; what it composes does not know it. Neither knows the library: they meet over HTTP.
+  'packages/gateway/src/monitor': [],
+  'packages/gateway/src/cli': ['packages/gateway/src/monitor'],
+  'packages/gateway': ['packages/wire'],
   'examples/worker': ['packages/edge'],
   dev: ['examples/worker', 'packages/wire'],
 }
@@ -40,6 +44,7 @@ const edgeFloors: readonly (readonly string[])[] = [
 const packageFolders: Record<string, string> = {
   '@sluice/wire': 'packages/wire',
   '@sluice/edge': 'packages/edge',
+  sluice: 'packages/gateway',
   '@sluice/dev': 'dev',
   'sluice-example-worker': 'examples/worker',
 }

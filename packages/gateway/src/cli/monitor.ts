@@ -1,0 +1,127 @@
+/**
+ * `sluice monitor`: reads the command line, hands HTTP, clock and terminal to the monitor, prints what comes out.
+ *
+ * The report goes to stdout, the live line to stderr: so the report can be piped while somebody watches. With --json
+ * there is one document on stdout, whatever happened.
+ */
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import {
+  type Look,
+  monitor,
+  openClient,
+  type Progress,
+  progressLine,
+  systemClock,
+  textOf,
+} from '../monitor/index.ts'
+import { readMonitorOptions, UsageError, usage } from './monitor-options.ts'
+
+/** The clone's: `npm start` writes it when all of it answers, and removes it when it ends. */
+const devFile = fileURLToPath(new URL('../../../../.sluice/dev.json', import.meta.url))
+
+/** Gives the exit code. */
+export async function runMonitor(words: string[]): Promise<number> {
+  try {
+    return await run(words)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    if (words.includes('--json')) {
+      console.log(
+        JSON.stringify({ version: 1, verdict: 'usage', exitCode: 2, reasons: [error.message] }, null, 2),
+      )
+    }
+    console.error(`sluice monitor: ${error.message}. --help tells the options.`)
+    return 2
+  }
+}
+
+async function run(words: string[]): Promise<number> {
+  const invocation = readMonitorOptions(words, process.env)
+  if (invocation.wants === 'help') {
+    console.log(usage)
+    return 0
+  }
+  const { json, options } = invocation
+  const url = invocation.url ?? (await runningStart())
+  const client = openClient({
+    origin: new URL(url).origin,
+    connections: options.concurrency,
+    ...{ keepAlive: options.keepAlive, token: options.token },
+  })
+  const stop = new AbortController()
+  // Again is the same: npm and a shell may both pass one Ctrl-C on.
+  const onSignal = () => stop.abort()
+  for (const signal of signals) process.on(signal, onSignal)
+  const live = liveLine(process.stderr)
+  try {
+    const report = await monitor(
+      { ...options, url },
+      {
+        ...{ ask: client.ask, clock: systemClock, date: () => new Date(), signal: stop.signal },
+        onProgress: live.show,
+      },
+    )
+    live.clear()
+    await write(
+      json
+        ? `${JSON.stringify(report, null, 2)}\n`
+        : `\n${textOf(report, lookOf(process.stdout, invocation.colour))}`,
+    )
+    return report.exitCode
+  } finally {
+    live.clear()
+    for (const signal of signals) process.off(signal, onSignal)
+    await client.close()
+  }
+}
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+async function runningStart(): Promise<string> {
+  const content = await readFile(devFile, 'utf8').catch(() => null)
+  if (content === null) {
+    throw new UsageError(
+      'no URL was given, and no npm start runs in this clone: start it, or give the URL of your application',
+    )
+  }
+  return JSON.parse(content).worker
+}
+
+/** NO_COLOR counts if it is not empty (no-color.org). */
+function lookOf(out: NodeJS.WriteStream, wanted: boolean): Look {
+  const terminal = out.isTTY === true && process.env.TERM !== 'dumb'
+  return {
+    width: (terminal && out.columns) || 80,
+    colour: terminal && wanted && !process.env.NO_COLOR,
+    blocks: terminal,
+  }
+}
+
+/** On a terminal one line that is redrawn; elsewhere a plain line for each phase. */
+function liveLine(out: NodeJS.WriteStream) {
+  let phase = ''
+  let drawn = false
+  const clear = () => {
+    if (drawn) out.write('\r\u001b[K')
+    drawn = false
+  }
+  const show = (progress: Progress) => {
+    if (out.isTTY && process.env.TERM !== 'dumb') {
+      out.write(`\r\u001b[K${progressLine(progress, out.columns || 80)}`)
+      drawn = true
+    } else if (progress.at !== phase) {
+      out.write(`sluice monitor: ${progress.at}\n`)
+    }
+    phase = progress.at
+  }
+  return { show, clear }
+}
+
+/** A pipe may take its time, and the exit must not cut it; a reader that has gone is none of our business. */
+function write(text: string): Promise<void> {
+  return new Promise(resolve => {
+    process.stdout.once('error', () => resolve())
+    process.stdout.write(text, () => resolve())
+  })
+}
