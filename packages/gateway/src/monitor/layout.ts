@@ -49,10 +49,13 @@ export function paragraph(before: Line, text: Span, width: number): Line[] {
   )
 }
 
+/** A unit stays with its figure. */
+const breaks = / (?!(?:ms|s|%)(?:[^\w]|$))/
+
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   let line = ''
-  for (const word of text.split(' ')) {
+  for (const word of text.split(breaks)) {
     // A word that is longer than a line (a URL) is cut: it would break the table anyhow.
     const pieces = word.match(new RegExp(`.{1,${width}}`, 'gu')) ?? ['']
     for (const piece of pieces) {
@@ -79,11 +82,12 @@ const codes: Record<Style, readonly [number, number]> = {
   ...{ green: [32, 39], yellow: [33, 39], red: [31, 39], cyan: [36, 39] },
 }
 
+/** Control characters (of a stranger's page) become spaces: they must not steer the terminal. */
 export function print(lines: readonly Line[], colour: boolean): string {
   const painted = (span: Span) => {
-    if (typeof span === 'string') return span
-    const [style, text] = span
-    const [on, off] = codes[style]
+    const text = textOf(span).replace(/\p{Cc}/gu, ' ')
+    if (typeof span === 'string') return text
+    const [on, off] = codes[span[0]]
     return colour && text !== '' ? `\u001b[${on}m${text}\u001b[${off}m` : text
   }
   return lines.map(line => `${trimmed(line).map(painted).join('')}\n`).join('')

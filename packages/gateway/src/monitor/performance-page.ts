@@ -61,7 +61,7 @@ export function readPerformancePage(body: any): PerformancePage {
       ? { open: sockets.open, opened: sockets.opened, reused: sockets.reused, failed: sockets.failed }
       : null,
     routes: ((routes ?? []) as unknown[]).flatMap(readRoute),
-    recommendations: recommendations.map(printable),
+    recommendations: recommendations,
   }
 }
 
@@ -71,13 +71,13 @@ function readRoute(route: unknown): PageRoute[] {
   const { name, breaker, nextTrial, fallbacks, lastError } = route
   return [
     {
-      name: printable(name),
-      breaker: printable(breaker),
-      nextTrial: typeof nextTrial === 'string' ? printable(nextTrial) : null,
+      name: name,
+      breaker: breaker,
+      nextTrial: typeof nextTrial === 'string' ? nextTrial : null,
       fallbacks: typeof fallbacks === 'number' ? fallbacks : 0,
       connectLatency: readLatency(route.connectLatency),
       queryLatency: readLatency(route.queryLatency),
-      lastError: isObject(lastError) && typeof lastError.code === 'string' ? printable(lastError.code) : null,
+      lastError: isObject(lastError) && typeof lastError.code === 'string' ? lastError.code : null,
     },
   ]
 }
@@ -88,6 +88,3 @@ function readLatency(value: unknown): PageLatency | null {
   const all = [count, p50, p95, p99, max]
   return all.every(each => typeof each === 'number') ? ({ count, p50, p95, p99, max } as PageLatency) : null
 }
-
-/** A stranger's text, without what would steer the terminal. */
-const printable = (text: string) => text.replace(/\p{Cc}+/gu, ' ')

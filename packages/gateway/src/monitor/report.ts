@@ -68,7 +68,7 @@ export function reportOf(measured: Measured): Report {
     verdict,
     exitCode: verdict === 'healthy' ? 0 : verdict === 'unhealthy' ? 1 : 2,
     ...{ reasons, checks, page: measured.page, benchmark, noBenchmark: measured.noBenchmark, thresholds },
-    recommendations: adviceFor({ checks, page: measured.page, benchmark }),
+    recommendations: adviceFor({ checks, page: measured.page, benchmark, thresholds }),
   }
 }
 

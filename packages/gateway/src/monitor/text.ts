@@ -33,7 +33,7 @@ export interface Look {
 }
 
 /** Narrower than this, figures would fall apart. Wider than that, eyes lose the line. */
-const [narrowest, widest] = [60, 120]
+const [narrowest, widest] = [70, 120]
 
 export function textOf(report: Report, look: Look): string {
   const width = Math.min(widest, Math.max(narrowest, look.width))
@@ -59,7 +59,7 @@ export function textOf(report: Report, look: Look): string {
             ...paragraph([indent, '- '], ['bold', figure], width),
             ...paragraph([indent, '  '], advice, width),
           ])
-        : [[indent, 'none: no figure asks for any']],
+        : paragraph([indent], nothingToDo(benchmark, page), width),
     ),
     verdict(report, width),
   ]
@@ -73,15 +73,9 @@ const section = (name: string, lines: Line[]): Line[] => [[['bold', name]], ...l
 
 function title({ url, startedAt, finishedAt, interrupted }: Report, width: number): Line[] {
   const took = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000
-  return [
-    [['bold', shortened(url, width)]],
-    [
-      [
-        'dim',
-        `${startedAt.slice(0, 19).replace('T', ' ')} UTC, ${took.toFixed(1)} s${interrupted ? ', interrupted: what was measured until then' : ''}`,
-      ],
-    ],
-  ]
+  const note = interrupted ? ', interrupted: what was measured until then' : ''
+  const when = `${startedAt.slice(0, 19).replace('T', ' ')} UTC, ${took.toFixed(1)} s${note}`
+  return [[['bold', shortened(url, width)]], ...paragraph([], ['dim', when], width)]
 }
 
 const verdictStyle: Record<Verdict, Style> = { healthy: 'green', unhealthy: 'red', 'not ours': 'yellow' }
@@ -122,7 +116,7 @@ function benchmarkLines(run: Benchmark, look: Look): Line[] {
   const notes = [
     ended === 'hopeless' && `given up: the first ${requests} requests all failed`,
     ended === 'stopped' &&
-      `stopped before its end${cancelled ? `; ${cancelled} were under way, in no figure` : ''}`,
+      `stopped before its end${cancelled ? `; ${plural(cancelled, 'was', 'were')} under way, in no figure` : ''}`,
     loop === 'open' &&
       ownDelayMs >= 1 &&
       `the monitor itself was up to ${ms(ownDelayMs)} late to send, which is part of the latency`,
@@ -210,7 +204,7 @@ function bar(part: number, room: number, blocks: boolean): string {
 }
 
 function answers(
-  { statuses, errors, timedOut, expired, failed, requests, plan }: Benchmark,
+  { statuses, errors, timedOut, expired, failed, requests, plan, loop }: Benchmark,
   width: number,
 ): Line[] {
   const row = (style: Style, what: string, count: number, note: string): Line => [
@@ -230,7 +224,16 @@ function answers(
         ...errors.map(({ what, count }) =>
           row('red', shortened(what, Math.floor(width / 2)), count, 'failed'),
         ),
-        ...(timedOut ? [row('red', 'timed out', timedOut, `no answer within ${ms(plan.timeoutMs)}`)] : []),
+        ...(timedOut
+          ? [
+              row(
+                'red',
+                'timed out',
+                timedOut,
+                `no answer within ${ms(plan.timeoutMs)}${loop === 'open' ? ' of being due' : ''}`,
+              ),
+            ]
+          : []),
         ...(expired
           ? [row('red', 'never sent', expired, `no connection free within ${ms(plan.timeoutMs)}`)]
           : []),
@@ -263,7 +266,10 @@ function pageLines(page: PerformancePage, run: Benchmark | null, width: number):
     ['route', `${page.connectionType}; the binding is ${page.bindingAvailable ? 'there' : 'not there'}`],
   ]
   if (run && run.routes.length > 0) {
-    rows.push(['measured by', run.routes.map(({ what, count }) => `${what} ${count}`).join(', ')])
+    rows.push([
+      'measured by',
+      run.routes.map(({ what, count }) => `${plural(count, 'answer')} by ${what}`).join(', '),
+    ])
   }
   for (const { name, breaker, nextTrial, fallbacks, lastError } of routes) {
     const parts = [
@@ -297,10 +303,10 @@ const latencyHead: Line = ['', 'p50', 'p95', 'p99', 'max', 'answers'].map((text)
 const latencyColumns = ['left', 'right', 'right', 'right', 'right', 'right'] as const
 
 function splitLines({ split, service }: Benchmark, width: number): Line[] {
-  if (!split)
-    return [
-      [indent, ['dim', 'no Server-Timing in the answers: network, connect and query are not told apart']],
-    ]
+  if (!split) {
+    const text = 'no Server-Timing in the answers: network, connect and query are not told apart'
+    return paragraph([indent], ['dim', text], width)
+  }
   const row = (name: string, of: LatencyFigures, written: (value: number | null) => string): Line => [
     name,
     ...[50, 95, 99].map(wanted => written(figure(of, wanted))),
@@ -342,8 +348,8 @@ function compared({ routes }: PerformancePage, width: number): Line[] {
       [
         [...latencyHead.slice(0, 5), ['dim', 'queries']],
         ...known.flatMap(({ name, queryLatency, connectLatency }): Line[] => [
-          [`${name}, query`, ...cells(queryLatency)],
-          ...(connectLatency ? [[`${name}, connect`, ...cells(connectLatency)]] : []),
+          [`${name} query`, ...cells(queryLatency)],
+          ...(connectLatency ? [[`${name} connect`, ...cells(connectLatency)]] : []),
         ]),
       ],
       latencyColumns,
@@ -372,22 +378,31 @@ function thresholdLines(all: readonly ThresholdResult[], width: number): Line[] 
   )
 }
 
-function verdict({ verdict, reasons, exitCode }: Report, width: number): Line[] {
+/** Reached without a finding only, so both were measured. */
+function nothingToDo(run: Benchmark | null, page: PerformancePage | null): string {
+  const failures = run ? `${ofAll(run.failed, run.requests)} failed, p95 ${ms(figure(run.latency, 95))}` : ''
+  return ['none', failures, page?.connectionType].filter(Boolean).join('; ')
+}
+
+function verdict({ verdict, reasons, exitCode, benchmark }: Report, width: number): Line[] {
   const word = { healthy: 'HEALTHY', unhealthy: 'UNHEALTHY', 'not ours': 'NOT OUR ENDPOINTS' }[verdict]
   return [
     [
       [verdictStyle[verdict], word],
       ['dim', ` (exit code ${exitCode})`],
     ],
-    ...reasons.flatMap(reason => paragraph([indent, '- '], reason, width)),
+    // Without a benchmark the checks stand right above.
+    ...(benchmark ? reasons.flatMap(reason => paragraph([indent, '- '], reason, width)) : []),
   ]
 }
 
 /** The live line, no longer than the terminal is wide. */
-export function progressLine(progress: Progress, width: number): string {
-  if (progress.at !== 'benchmark') {
-    return progress.at === 'checks' ? `${indent}checking the health pages` : `${indent}warming up`
-  }
+export const progressLine = (progress: Progress, width: number): string =>
+  progressText(progress, width).slice(0, Math.max(0, width - 1))
+
+function progressText(progress: Progress, width: number): string {
+  if (progress.at === 'checks') return `${indent}checking the health pages`
+  if (progress.at === 'warm-up') return `${indent}warming up`
   const { part, settled, failed, perSecond, p50Ms, p99Ms } = progress
   const filled = Math.round(part * 20)
   const words = [
@@ -400,5 +415,5 @@ export function progressLine(progress: Progress, width: number): string {
   ]
   // What comes last is what can be missed.
   while (words.length > 1 && words.join('  ').length >= width) words.pop()
-  return words.join('  ').slice(0, Math.max(0, width - 1))
+  return words.join('  ')
 }

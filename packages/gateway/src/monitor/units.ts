@@ -5,12 +5,15 @@ export function ms(value: number | null): string {
   if (value === null) return '-'
   if (value < 0.01) return '<0.01 ms'
   if (value < 9.995) return `${value.toFixed(value < 0.9995 ? 2 : 1)} ms`
-  if (value < 9_999.5) return `${Math.round(value)} ms`
-  return `${(value / 1000).toFixed(1)} s`
+  if (value < 999.5) return `${Math.round(value)} ms`
+  return `${(value / 1000).toFixed(value < 9_995 ? 2 : 1)} s`
 }
 
 /** What a Worker's clock measured: it counts whole milliseconds, so less than one is not nothing. */
-export const workerMs = (value: number | null): string => (value !== null && value < 1 ? '<1 ms' : ms(value))
+export function workerMs(value: number | null): string {
+  if (value === null || value >= 10) return ms(value)
+  return value < 1 ? '<1 ms' : `${Number(value.toFixed(1))} ms`
+}
 
 export function percent(part: number): string {
   if (part > 0 && part < 0.01) return '<0.01 %'
