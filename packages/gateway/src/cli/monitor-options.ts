@@ -4,34 +4,37 @@ import { defaults, type MonitorOptions, percentiles, type Threshold } from '../m
 
 export const usage = `sluice monitor [URL] [options]
 
-  Checks the four health pages of an application on @sluice/edge, measures an endpoint, and says what to do.
-  Without a URL: the npm start that runs in this clone.
+  Checks the four health pages of an application on @sluice/edge, measures an
+  endpoint, and says what to do. Without a URL: the npm start of this clone.
 
 What is measured
-  --path <path>          the endpoint, from the URL's root (the performance page)
-  --health-path <path>   where the health pages are (${defaults.healthPath})
-  --token <text>         for the performance page, if it demands one; better in SLUICE_HEALTH_TOKEN,
-                         because others on this machine can see a command's words
+  --path <path>         the endpoint, from the URL's root (the performance page)
+  --health-path <path>  where the health pages are (${defaults.healthPath})
+  --token <text>        for the performance page, if it demands one; better in
+                        SLUICE_HEALTH_TOKEN: words show in the list of processes
 
 How
-  --requests <n>         how many requests (${defaults.requests}, if there is no --duration)
-  --duration <time>      how long: 500ms, 30s, 2m
-  --rate <n>             requests a second; latency then counts from when a request was due.
-                         Without it: closed loop, each connection sends when it has its answer
-  --concurrency <n>      connections at most (${defaults.concurrency})
-  --warm-up <n>          requests before, in no figure (one for each connection)
-  --timeout <time>       how long an answer may take (${defaults.timeoutMs / 1000}s)
-  --no-keepalive         a new connection for each request
+  --requests <n>        how many (${defaults.requests}, if there is no --duration)
+  --duration <time>     how long: 500ms, 30s, 2m
+  --rate <n>            a second; latency counts from when a request was due.
+                        Without it: closed loop, each connection sends its next
+                        request when it has its answer
+  --concurrency <n>     connections at most (${defaults.concurrency})
+  --warm-up <n>         requests before, in no figure (one for each connection)
+  --timeout <time>      how long an answer may take (${defaults.timeoutMs / 1000}s)
+  --no-keepalive        a new connection for each request
 
-What is asked of it (exit code 1 if not kept)
-  --max-errors <n|n%>    failed requests (${defaults.maxErrorsPercent}%)
-  --max-p95 <time>       and in the same way ${percentiles.map(each => `p${each}`).join(', ')}, mean, latency (the slowest)
+What is asked of it
+  --max-errors <n|n%>   failed requests (${defaults.maxErrorsPercent}%)
+  --max-p95 <time>      also --max-p50, -p75, -p90, -p99, -p99.9, and
+                        --max-mean, --max-latency (the slowest)
 
 What comes out
-  --json                 one JSON document on stdout, whatever happens
-  --no-color             as NO_COLOR in the environment
+  --json                one JSON document on stdout, whatever happens
+  --no-color            no colours, as with NO_COLOR in the environment
 
-Exit code: 0 healthy; 1 unhealthy, or a limit not kept; 2 wrong usage, or these are not our pages.`
+Exit code: 0 healthy; 1 unhealthy, or more than asked; 2 wrong usage, or these
+are not our pages.`
 
 export class UsageError extends Error {}
 

@@ -7,6 +7,7 @@ import type { Benchmark } from './benchmark.ts'
 import type { Check, Verdict } from './checks.ts'
 import type { PerformancePage } from './performance-page.ts'
 import { judge, type Threshold, type ThresholdResult } from './thresholds.ts'
+import { ms, percent, plural } from './units.ts'
 
 export interface Report {
   /** Of this document: another number, other fields. */
@@ -72,9 +73,7 @@ export function reportOf(measured: Measured): Report {
   }
 }
 
-export const overLimit = ({ figure, unit, measured, limit }: ThresholdResult): string => {
-  const value = (of: number) => (unit === 'requests' ? `${of}` : `${Number(of.toFixed(2))} ${unit}`)
-  return measured === null
-    ? `${figure}: nothing was measured, at most ${value(limit)} wanted`
-    : `${figure}: ${value(measured)}, at most ${value(limit)} wanted`
+function overLimit({ figure, unit, measured, limit }: ThresholdResult): string {
+  const value = (of: number) => (unit === 'ms' ? ms(of) : unit === '%' ? percent(of) : plural(of, 'request'))
+  return `${figure}: ${measured === null ? 'nothing was measured' : value(measured)}, at most ${value(limit)} wanted`
 }
