@@ -4,8 +4,6 @@
  * The report goes to stdout, the live line to stderr: so the report can be piped while somebody watches. With --json
  * there is one document on stdout, whatever happened.
  */
-import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import {
   type Look,
   monitor,
@@ -16,9 +14,7 @@ import {
   textOf,
 } from '../monitor/index.ts'
 import { readMonitorOptions, UsageError, usage } from './monitor-options.ts'
-
-/** The clone's: `npm start` writes it when all of it answers, and removes it when it ends. */
-const devFile = fileURLToPath(new URL('../../../../.sluice/dev.json', import.meta.url))
+import { devFile, runningStart } from './running-start.ts'
 
 /** Gives the exit code. */
 export async function runMonitor(words: string[]): Promise<number> {
@@ -43,16 +39,15 @@ async function run(words: string[]): Promise<number> {
     return 0
   }
   const { json, options } = invocation
-  const url = invocation.url ?? (await runningStart())
+  const url = invocation.url ?? (await runningStart(devFile)) ?? noUrl()
   const client = openClient({
     origin: new URL(url).origin,
     connections: options.concurrency,
     ...{ keepAlive: options.keepAlive, token: options.token },
   })
   const stop = new AbortController()
-  // Again is the same: npm and a shell may both pass one Ctrl-C on.
-  const onSignal = () => stop.abort()
-  for (const signal of signals) process.on(signal, onSignal)
+  // Again is the same, until the process has ended: npm and a shell may both pass one Ctrl-C on.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort())
   const live = liveLine(process.stderr)
   try {
     const report = await monitor(
@@ -71,21 +66,14 @@ async function run(words: string[]): Promise<number> {
     return report.exitCode
   } finally {
     live.clear()
-    for (const signal of signals) process.off(signal, onSignal)
     await client.close()
   }
 }
 
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-
-async function runningStart(): Promise<string> {
-  const content = await readFile(devFile, 'utf8').catch(() => null)
-  if (content === null) {
-    throw new UsageError(
-      'no URL was given, and no npm start runs in this clone: start it, or give the URL of your application',
-    )
-  }
-  return JSON.parse(content).worker
+function noUrl(): never {
+  throw new UsageError(
+    'no URL was given, and no npm start runs in this clone: start it, or give the URL of your application',
+  )
 }
 
 /** NO_COLOR counts if it is not empty (no-color.org). */
