@@ -9,6 +9,7 @@
  */
 import type { Answer, DriverConnection, Statement } from './drivers/driver.ts'
 import { badAnswer, connectionLost, DatabaseError, endsSession, refused, sqlError } from './errors.ts'
+import { mayCommitInside } from './guard.ts'
 import type { Leased } from './leases.ts'
 import type { Limit } from './limit.ts'
 import type { Admission, Route } from './route.ts'
@@ -65,7 +66,7 @@ export class ServerConnection {
       answer = await this.#answerOf(statement, limit)
       return answer
     } catch (error) {
-      failure = this.#explain(error, limit, admission)
+      failure = this.#explain(error, statement, limit, admission)
       throw failure
     } finally {
       const ms = performance.now() - began
@@ -110,7 +111,7 @@ export class ServerConnection {
     this.#driver.destroy()
   }
 
-  #explain(error: unknown, limit: Limit, admission: Admission): DatabaseError {
+  #explain(error: unknown, statement: Statement, limit: Limit, admission: Admission): DatabaseError {
     const { route, target } = this
     if (limit.ended) {
       const ended = limit.error(route.name, 'maybe')
@@ -129,7 +130,7 @@ export class ServerConnection {
         route.failed(refusal, admission)
         return refusal
       }
-      const failure = sqlError(error, route.name, target, 'maybe')
+      const failure = sqlError(error, route.name, target, 'maybe', mayCommitInside(statement.text))
       if (endsSession(failure)) {
         this.#unusable = true
         this.#tellUnlessAnswered(failure, admission)

@@ -17,6 +17,14 @@ export interface Context {
   readonly run?: Run | undefined
   /** True inside a transaction or cursor: this flow holds a connection while it asks for another. */
   readonly holding?: boolean | undefined
+  /** The savepoints that this flow runs in, outermost first. */
+  readonly savepoints?: readonly Savepoint[] | undefined
+}
+
+/** An open savepoint of some transaction. */
+export interface Savepoint {
+  /** Fulfilled when it has been released or rolled back. */
+  readonly over: Promise<void>
 }
 
 interface Storage {

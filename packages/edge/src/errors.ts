@@ -135,8 +135,17 @@ export function foreign(error: unknown, target: Target | undefined): Error {
 /** SQLSTATEs after which PostgreSQL has rolled back for a reason that a second try can outlive. */
 const worthRetrying = new Set(['40001', '40P01'])
 
-/** PostgreSQL's answer to a statement, as each driver hands it over. */
-export function sqlError(error: unknown, route: RouteName, target: Target, sent: Sent): DatabaseError {
+/**
+ * PostgreSQL's answer to a statement, as each driver hands it over.
+ * @param committedInside whether the statement may have committed a part of its work before it failed
+ */
+export function sqlError(
+  error: unknown,
+  route: RouteName,
+  target: Target,
+  sent: Sent,
+  committedInside = false,
+): DatabaseError {
   const source = error as Record<string, unknown>
   const text = (...names: string[]) => {
     for (const name of names) {
@@ -156,7 +165,7 @@ export function sqlError(error: unknown, route: RouteName, target: Target, sent:
     code,
     route,
     sent,
-    retryable: sent === 'no' || worthRetrying.has(code),
+    retryable: sent === 'no' || (worthRetrying.has(code) && !committedInside),
   })
 }
 

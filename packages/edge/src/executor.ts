@@ -5,10 +5,10 @@
  * its statements on one (transaction.ts).
  */
 import { onBestRoute } from './best.ts'
-import { context } from './context.ts'
+import { context, type Savepoint } from './context.ts'
 import type { Answer, Driver, Statement } from './drivers/driver.ts'
 import { badParameter, connectionLost, DatabaseError, noRoute, sqlError, transactionText } from './errors.ts'
-import { guard } from './guard.ts'
+import { guard, mayCommitInside } from './guard.ts'
 import { Limit } from './limit.ts'
 import type { Admission, Route } from './route.ts'
 import type { Run } from './run.ts'
@@ -41,6 +41,8 @@ export interface Executor {
 
 export interface OpenTransaction {
   readonly executor: Executor
+  /** Set if this is a savepoint: what runs in it says so in its context. */
+  readonly savepoint?: Savepoint
   /** Commits (releases the savepoint), or rolls back. */
   end(commit: boolean): Promise<void>
 }
@@ -151,7 +153,8 @@ function runOneShot(
     if (error instanceof DatabaseError) return error
     const target = route.target()
     const { severity } = error as { severity?: unknown }
-    if (typeof severity === 'string') return sqlError(error, route.name, target, 'maybe')
+    if (typeof severity === 'string')
+      return sqlError(error, route.name, target, 'maybe', mayCommitInside(statement.text))
     return connectionLost(error, route.name, target, 'maybe')
   })
 }

@@ -7,7 +7,7 @@
  */
 import { copyText, sessionText, transactionText } from './errors.ts'
 
-const blanks = /(?:[\s;]|--[^\n]*(?:\n|$))*/y
+const blanks = /(?:[\s;]|--[^\n\r]*(?:[\n\r]|$))*/y
 const firstWords = /([a-z]+)(?:\s+([a-z]+))?/iy
 
 const transactionWords = new Set([
@@ -20,7 +20,18 @@ const transactionWords = new Set([
   'savepoint',
   'release',
 ])
-const sessionWords = new Set(['set', 'reset', 'discard', 'listen', 'unlisten', 'prepare', 'deallocate'])
+const sessionWords = new Set([
+  'set',
+  'reset',
+  'discard',
+  'listen',
+  'unlisten',
+  'prepare',
+  'deallocate',
+  'load',
+])
+/** `create [or replace] [local | global] temp[orary] …`; a temporary table hides one of the same name from whoever comes next. */
+const temporary = /create\s+(?:or\s+replace\s+)?(?:(?:local|global)\s+)?temp(?:orary)?\s/iy
 
 /**
  * @returns true if the text changes the session for good, which only a transaction may do (its connection is then
@@ -28,22 +39,34 @@ const sessionWords = new Set(['set', 'reset', 'discard', 'listen', 'unlisten', '
  * @throws DatabaseError `transaction-text`, `session-text` or `copy-text`
  */
 export function guard(text: string, where: 'handle' | 'transaction'): boolean {
-  firstWords.lastIndex = startOf(text)
-  const words = firstWords.exec(text)
-  if (words === null) return false
-  const first = words[1]!.toLowerCase()
-  const second = words[2]?.toLowerCase()
-  const endsTransaction = transactionWords.has(first) || (first === 'prepare' && second === 'transaction')
+  const start = startOf(text)
+  const [first, second] = wordsAt(text, start)
   // No driver's query carries its data: one waits for ever, another loses the rows without a word.
   if (first === 'copy') throw copyText()
+  const endsTransaction = transactionWords.has(first) || (first === 'prepare' && second === 'transaction')
+  temporary.lastIndex = start
+  const changesSession = sessionWords.has(first) || (first === 'create' && temporary.test(text))
   if (where === 'handle') {
     if (endsTransaction) throw transactionText(first)
-    if (sessionWords.has(first)) throw sessionText(first)
+    if (changesSession || first === 'declare') throw sessionText(first)
     return false
   }
   const savepoint = first === 'savepoint' || first === 'release' || (first === 'rollback' && second === 'to')
   if (endsTransaction && !savepoint) throw transactionText(first, 'inside sql.transaction: it ends by itself')
-  return sessionWords.has(first) && second !== 'local' && second !== 'constraints' && second !== 'transaction'
+  if (first === 'declare') return /\bwith\s+hold\b/i.test(text)
+  return changesSession && second !== 'local' && second !== 'constraints' && second !== 'transaction'
+}
+
+/** True for the two statements that can commit in their middle, and then fail: CALL and DO. */
+export function mayCommitInside(text: string): boolean {
+  const [first] = wordsAt(text, startOf(text))
+  return first === 'call' || first === 'do'
+}
+
+function wordsAt(text: string, start: number): [first: string, second: string | undefined] {
+  firstWords.lastIndex = start
+  const words = firstWords.exec(text)
+  return [words?.[1]?.toLowerCase() ?? '', words?.[2]?.toLowerCase()]
 }
 
 /** Where a text's first word begins. Block comments nest in PostgreSQL, which no regular expression can follow. */

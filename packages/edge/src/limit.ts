@@ -5,6 +5,7 @@
  * timer and nothing else.
  */
 import {
+  badParameter,
   type DatabaseError,
   globalScope,
   queryAborted,
@@ -12,6 +13,9 @@ import {
   type RouteName,
   type Sent,
 } from './errors.ts'
+
+/** What a timer can count, some 24 days: a longer one would end at once. */
+const longestMs = 2 ** 31 - 1
 
 export class Limit {
   /** Why it ended; undefined while it runs. */
@@ -24,10 +28,11 @@ export class Limit {
   #cause: unknown
 
   constructor(deadlineMs: number, ...parents: (AbortSignal | undefined)[]) {
-    this.deadlineMs = deadlineMs
+    if (!(deadlineMs > 0)) throw badParameter('a deadline is a number of milliseconds above 0')
+    this.deadlineMs = Math.min(deadlineMs, longestMs)
     this.#parents = parents
     try {
-      this.#timer = setTimeout(() => this.#end('deadline', undefined), deadlineMs)
+      this.#timer = setTimeout(() => this.#end('deadline', undefined), this.deadlineMs)
     } catch (cause) {
       // A call begins here, so here is where workerd says that it belongs to no request.
       throw globalScope(cause)

@@ -44,7 +44,7 @@ export interface ManagerOptions {
   lifetimeMs?: number
   /** Whether sockets belong to a request or live for the process. Default: what the runtime demands ('request' on Workers). */
   sockets?: 'request' | 'process'
-  /** Called after each statement: for logs and traces. Must not throw. */
+  /** Called after each statement: for logs and traces. What it throws is printed and changes nothing. */
   onQuery?: (event: QueryEvent) => void
   /** Called when a route's breaker changes its state. */
   onRouteChange?: (change: RouteChange) => void
@@ -69,6 +69,19 @@ export interface Settings {
   driverFor(route: RouteName, target: Target): Driver
 }
 
+/** A hook of the user's that fails must not turn a statement that succeeded into one that did not. */
+function unharmed<Value>(hook: (value: Value) => unknown): (value: Value) => void {
+  const complain = (error: unknown) => console.error('sluice: a hook failed:', error)
+  return value => {
+    try {
+      const result = hook(value)
+      if (result instanceof Promise) result.catch(complain)
+    } catch (error) {
+      complain(error)
+    }
+  }
+}
+
 export function settingsOf(options: ManagerOptions): Settings {
   const neon = neonDriver(options.neon)
   const tcp = options.driver === 'postgres' ? postgresDriver : pgDriver
@@ -79,10 +92,10 @@ export function settingsOf(options: ManagerOptions): Settings {
     idleMs: options.idleMs ?? 60_000,
     lifetimeMs: options.lifetimeMs ?? 30 * 60_000,
     perRequest: options.sockets === undefined ? isWorkerd : options.sockets === 'request',
-    onQuery: options.onQuery,
-    onRouteChange: options.onRouteChange,
+    onQuery: options.onQuery && unharmed(options.onQuery),
+    onRouteChange: options.onRouteChange && unharmed(options.onRouteChange),
     reportParameters: options.reportParameters ?? false,
-    log: options.log ?? (line => console.warn(line)),
+    log: unharmed(options.log ?? (line => console.warn(line))),
     driverFor: (route, target) => {
       if (route === 'hyperdrive') return tcp
       const useNeon = options.driver === 'neon' || (options.driver === undefined && target.isNeon)

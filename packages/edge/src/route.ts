@@ -6,7 +6,7 @@
  */
 import { Breaker, type Change } from './breaker.ts'
 import { ServerConnection } from './connection.ts'
-import type { Answer, Driver, Statement } from './drivers/driver.ts'
+import type { Answer, Driver, DriverConnection, Statement } from './drivers/driver.ts'
 import { badUrl, connectDeadline, connectFailed, DatabaseError, type RouteName, refused } from './errors.ts'
 import { Latency } from './latency.ts'
 import { Leases } from './leases.ts'
@@ -77,27 +77,14 @@ export class Route {
     deadlineMs: number = this.settings.connectDeadlineMs,
   ): Promise<ServerConnection> {
     const target = this.target()
-    const limit = new Limit(deadlineMs, caller)
-    const { signal } = limit
+    const limit = new Limit(Math.min(deadlineMs, target.connectTimeoutMs ?? deadlineMs), caller)
     const lease = this.open.add()
     const began = performance.now()
     try {
-      const connection = await within(
-        this.driver.connect({
-          target,
-          signal,
-          dial: () => dial(target, signal),
-          sendCancel:
-            this.name === 'direct' && !target.pooled
-              ? (stream, end) => sendCancel(target, stream, end)
-              : undefined,
-        }),
-        signal,
-        late => late.destroy(),
-      )
+      const { one, connection } = await this.#logInToAny(target, limit)
       this.opened++
       this.latency.connect.add(performance.now() - began)
-      return new ServerConnection(this, target, connection, lease, Date.now())
+      return new ServerConnection(this, one, connection, lease, Date.now())
     } catch (error) {
       this.open.remove(lease)
       // A trial whose own request gives up says nothing: its lease ends by the clock, and another tries.
@@ -109,6 +96,35 @@ export class Route {
     } finally {
       limit.clear()
     }
+  }
+
+  /** Of several hosts each gets its share of the time that is left; `one` is the target with the host that took us. */
+  async #logInToAny(target: Target, limit: Limit): Promise<{ one: Target; connection: DriverConnection }> {
+    const giveUpAt = Date.now() + limit.deadlineMs
+    const last = target.hosts.length - 1
+    for (let place = 0; ; place++) {
+      const one = { ...target, hosts: [target.hosts[place]!] }
+      const shareMs = Math.max(1, (giveUpAt - Date.now()) / (last - place + 1))
+      const share = place === last ? limit : new Limit(shareMs, limit.signal)
+      try {
+        return { one, connection: await this.#logIn(one, share.signal) }
+      } catch (error) {
+        if (place === last || limit.ended || !anotherHostMayHelp(error)) throw error
+      } finally {
+        if (share !== limit) share.clear()
+      }
+    }
+  }
+
+  #logIn(target: Target, signal: AbortSignal): Promise<DriverConnection> {
+    const carriesCancel = this.name === 'direct' && !target.pooled
+    const connecting = this.driver.connect({
+      target,
+      signal,
+      dial: () => dial(target, signal),
+      sendCancel: carriesCancel ? (stream, end) => sendCancel(target, stream, end) : undefined,
+    })
+    return within(connecting, signal, late => late.destroy())
   }
 
   #explain(error: unknown, limit: Limit, target: Target): DatabaseError {
@@ -178,4 +194,11 @@ export class Route {
     }
     onQuery(event)
   }
+}
+
+/** Not for a wrong password or an unknown database: the next server of the same URL would say the same. */
+function anotherHostMayHelp(error: unknown): boolean {
+  if (error instanceof DatabaseError && error.reason === 'driver-missing') return false
+  const { severity, code } = error as { severity?: unknown; code?: unknown }
+  return typeof severity !== 'string' || /^(08|53|57|58)/.test(String(code))
 }

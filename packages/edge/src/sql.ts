@@ -4,7 +4,7 @@
  * What the tag returns is lazy: awaited, it runs, once; put into another template, it is a fragment of that one;
  * iterated, it is read by a cursor. Values never become text of the statement: they are parameters, always.
  */
-import { withContext } from './context.ts'
+import { context, withContext } from './context.ts'
 import type { Answer, Decoder, Field, Statement } from './drivers/driver.ts'
 import { badParameter } from './errors.ts'
 import type { Executor, QueryOptions, TransactionOptions } from './executor.ts'
@@ -51,6 +51,9 @@ function plainText(strings: readonly string[]): string {
   return text
 }
 
+const notAPiece =
+  "sql.query(text, params) is no piece of another statement: its $1 would be the other one's. Write it as sql`…`"
+
 function assembleNested(fragment: Fragment): { text: string; params: (string | null)[] } {
   let text = ''
   const params: (string | null)[] = []
@@ -59,6 +62,7 @@ function assembleNested(fragment: Fragment): { text: string; params: (string | n
       text += string
       if (place >= values.length) continue
       const value = values[place]
+      if (value instanceof TextQuery) throw new TypeError(notAPiece)
       if (value instanceof Fragment) add(value)
       else {
         params.push(encode(value, params.length + 1))
@@ -190,7 +194,8 @@ export class Query<Row = Record<string, unknown>>
     } finally {
       // By `break` too. A cursor of a failed transaction is gone already.
       if (!failed) await executor.run({ ...rest, params: [], text: `close ${name}` }, {}).catch(() => {})
-      await held.end(false)
+      // Kept, as if the query had been awaited: a function in it may have written.
+      await held.end(!failed)
     }
   }
 }
@@ -320,7 +325,9 @@ export async function inTransaction<T>(
   const opened = await executor.begin(options)
   let result: T
   try {
-    result = await withContext({ holding: true }, async () => fn(opened.executor))
+    const { savepoints = [] } = context()
+    const within = opened.savepoint ? [...savepoints, opened.savepoint] : savepoints
+    result = await withContext({ holding: true, savepoints: within }, async () => fn(opened.executor))
   } catch (error) {
     await opened.end(false).catch(() => {})
     throw error

@@ -4,7 +4,8 @@
  *     begin ──▶ open ──end(true)──▶ COMMIT ──▶ committed │ rolled back (25P02) │ unknown (08007)
  *                 └───end(false)─▶ ROLLBACK
  *
- * Statements are sent one at a time, in the order in which they were asked for; COMMIT comes behind them.
+ * Statements are sent one at a time, in the order in which they were asked for; COMMIT comes behind them. What is no
+ * part of an open savepoint waits until that one has ended.
  * BEGIN alone changes nothing: if its connection is lost, another is tried, on the same route once if the
  * connection had been idle, then on the next. A COMMIT whose answer does not arrive is never sent again.
  * Invariant: the status byte of ReadyForQuery says whether the transaction lives; a statement after which it says
@@ -12,9 +13,10 @@
  */
 import { onBestRoute } from './best.ts'
 import type { ServerConnection } from './connection.ts'
-import { context } from './context.ts'
+import { context, type Savepoint } from './context.ts'
 import type { Answer, Statement } from './drivers/driver.ts'
 import {
+  badParameter,
   commitUnknown,
   connectionLost,
   DatabaseError,
@@ -32,7 +34,7 @@ import {
   type TransactionOptions,
 } from './executor.ts'
 import { guard } from './guard.ts'
-import { Limit } from './limit.ts'
+import { Limit, within } from './limit.ts'
 import type { Pool } from './pool.ts'
 import type { Admission, Route } from './route.ts'
 import type { Run } from './run.ts'
@@ -149,6 +151,8 @@ class Transaction implements OpenTransaction {
   readonly #leave: () => void
   #tail: Promise<unknown> = Promise.resolve()
   #savepoints = 0
+  /** Outermost first. */
+  readonly #open: OpenSavepoint[] = []
   /** Its first statement's text: by it an error says which transaction it was. */
   #first = ''
   ended = false
@@ -167,20 +171,76 @@ class Transaction implements OpenTransaction {
     this.#options = options
     this.#runOf = run
     this.#leave = leave
-    this.executor = new TransactionExecutor(this, () => this.ended)
+    this.executor = new TransactionExecutor(this)
   }
 
-  /** Runs a statement behind those that were asked for before it. */
-  send(statement: Statement, { signal, deadlineMs }: QueryOptions): Promise<Answer> {
-    const { connection } = this
-    const runOf = this.#runOf
-    this.#first ||= statement.text
-    const limit = new Limit(
-      deadlineMs ?? connection.route.settings.queryDeadlineMs,
+  /** Runs a statement of the transaction itself, or of one of its savepoints, behind those asked for before it. */
+  async send(statement: Statement, options: QueryOptions, of: OpenSavepoint | undefined): Promise<Answer> {
+    const limit = this.#limitOf(options)
+    try {
+      while (this.#inTheWay(of)) await within(this.#inTheWay(of)!.over, limit.signal)
+      this.#first ||= statement.text
+      return await this.#enqueue(statement, limit)
+    } finally {
+      limit.clear()
+    }
+  }
+
+  async openSavepoint(options: TransactionOptions, of: OpenSavepoint | undefined): Promise<OpenSavepoint> {
+    const limit = this.#limitOf(options)
+    const savepoint = new OpenSavepoint(`sluice_${++this.#savepoints}`)
+    try {
+      // Looked at again in the very turn that opens it: of two that wait, the second waits for the first.
+      while (this.#inTheWay(of)) await within(this.#inTheWay(of)!.over, limit.signal)
+      // From here on what is not part of it waits, so that its rollback undoes nothing else.
+      this.#open.push(savepoint)
+      await this.#enqueue(control(`savepoint ${savepoint.name}`), limit)
+      if (options.readOnly) await this.#enqueue(control('set transaction read only'), limit)
+      return savepoint
+    } catch (error) {
+      this.#over(savepoint)
+      throw error
+    } finally {
+      limit.clear()
+    }
+  }
+
+  async closeSavepoint(savepoint: OpenSavepoint, release: boolean): Promise<void> {
+    const limit = this.#limitOf({})
+    const word = release ? 'release' : 'rollback to'
+    try {
+      if (this.connection.usable) await this.#enqueue(control(`${word} savepoint ${savepoint.name}`), limit)
+    } finally {
+      this.#over(savepoint)
+      limit.clear()
+    }
+  }
+
+  #limitOf({ signal, deadlineMs }: QueryOptions): Limit {
+    return new Limit(
+      deadlineMs ?? this.connection.route.settings.queryDeadlineMs,
       signal,
       this.#options.signal,
-      runOf?.signal,
+      this.#runOf?.signal,
     )
+  }
+
+  /** The savepoint that this is no part of and must wait for: beside it, a statement would be undone with it. */
+  #inTheWay(of: OpenSavepoint | undefined): OpenSavepoint | undefined {
+    const top = this.#open.at(-1)
+    return top === of || context().savepoints?.includes(top as Savepoint) ? undefined : top
+  }
+
+  #over(savepoint: OpenSavepoint): void {
+    const place = this.#open.indexOf(savepoint)
+    if (place >= 0) for (const each of this.#open.splice(place)) each.end()
+  }
+
+  #enqueue(statement: Statement, limit: Limit): Promise<Answer> {
+    // After COMMIT the connection may be another's already.
+    if (this.ended) throw handleEnded('the transaction')
+    const { connection } = this
+    const runOf = this.#runOf
     const answer = this.#tail.then(async () => {
       try {
         runOf?.enter(true)
@@ -193,20 +253,15 @@ class Transaction implements OpenTransaction {
       } catch (error) {
         runOf?.failed(error)
         throw error
-      } finally {
-        limit.clear()
       }
     })
     this.#tail = answer.catch(() => {})
     return answer
   }
 
-  nextSavepoint(): string {
-    return `sluice_${++this.#savepoints}`
-  }
-
   async end(commit: boolean): Promise<void> {
     this.ended = true
+    for (const savepoint of this.#open.splice(0)) savepoint.end()
     await this.#tail
     const { connection } = this
     try {
@@ -260,42 +315,74 @@ const outcomeUnknown = (error: DatabaseError) =>
   error.reason === 'bad-answer' ||
   endsSession(error)
 
+/** Open from SAVEPOINT to RELEASE or ROLLBACK TO. */
+class OpenSavepoint implements Savepoint {
+  readonly name: string
+  readonly over: Promise<void>
+  isOver = false
+  #resolve: () => void = () => {}
+
+  constructor(name: string) {
+    this.name = name
+    this.over = new Promise(resolve => {
+      this.#resolve = resolve
+    })
+  }
+
+  end(): void {
+    this.isOver = true
+    this.#resolve()
+  }
+}
+
+/** Statements of a transaction, or of one of its savepoints. */
 class TransactionExecutor implements Executor {
   readonly #transaction: Transaction
-  readonly #isOver: () => boolean
+  readonly #savepoint: OpenSavepoint | undefined
+  readonly #options: TransactionOptions
 
-  constructor(transaction: Transaction, isOver: () => boolean) {
+  constructor(transaction: Transaction, savepoint?: OpenSavepoint, options: TransactionOptions = {}) {
     this.#transaction = transaction
-    this.#isOver = isOver
+    this.#savepoint = savepoint
+    this.#options = options
   }
 
   async run(statement: Statement, options: QueryOptions): Promise<Answer> {
-    if (this.#isOver()) throw handleEnded('the transaction')
+    this.#check()
     if (guard(statement.text, 'transaction')) this.#transaction.connection.retire()
     checkParameters(statement)
-    return this.#transaction.send(statement, options)
+    return this.#transaction.send(statement, this.#within(options), this.#savepoint)
   }
 
   // No savepoint: what else the transaction does while a cursor is read must not be undone when its loop breaks off.
   async hold(): Promise<OpenTransaction> {
-    if (this.#isOver()) throw handleEnded('the transaction')
+    this.#check()
     return { executor: this, end: async () => {} }
   }
 
-  async begin({ signal }: TransactionOptions): Promise<OpenTransaction> {
-    if (this.#isOver()) throw handleEnded('the transaction')
+  async begin(options: TransactionOptions): Promise<OpenTransaction> {
+    this.#check()
+    if (options.isolation !== undefined || options.deferrable !== undefined)
+      throw badParameter('isolation and deferrable belong to the outermost transaction')
     const transaction = this.#transaction
-    const name = transaction.nextSavepoint()
-    await transaction.send(control(`savepoint ${name}`), { signal })
-    let over = false
+    const inner = this.#within(options)
+    const savepoint = await transaction.openSavepoint(inner, this.#savepoint)
     return {
-      executor: new TransactionExecutor(transaction, () => over || this.#isOver()),
-      end: async commit => {
-        over = true
-        if (commit) await transaction.send(control(`release savepoint ${name}`), {})
-        else if (transaction.connection.usable)
-          await transaction.send(control(`rollback to savepoint ${name}`), {})
-      },
+      savepoint,
+      executor: new TransactionExecutor(transaction, savepoint, inner),
+      end: commit => transaction.closeSavepoint(savepoint, commit),
     }
+  }
+
+  #check(): void {
+    if (this.#transaction.ended) throw handleEnded('the transaction')
+    if (this.#savepoint?.isOver) throw handleEnded('the nested transaction')
+  }
+
+  /** A savepoint's signal holds for all that runs in it. */
+  #within<Options extends { signal?: AbortSignal | undefined }>(options: Options): Options {
+    const { signal } = this.#options
+    if (signal === undefined) return options
+    return { ...options, signal: options.signal ? AbortSignal.any([signal, options.signal]) : signal }
   }
 }

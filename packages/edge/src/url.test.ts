@@ -84,8 +84,7 @@ describe('a connection URL', () => {
         { host: 'b', port: 5432 },
         { host: '::1', port: 3 },
       ],
-      targetSessionAttrs: 'read-write',
-      dropped: [],
+      dropped: ['target_session_attrs'],
     })
   })
 
@@ -205,15 +204,15 @@ describe('parameters', () => {
       '&client_encoding=utf8&replication=database&fetch_types=false&prepare=false&max=10'
     expect(parseUrl(url)).toMatchObject({
       sslmode: 'require',
-      channelBinding: 'require',
       pooled: true,
-      targetSessionAttrs: 'any',
       settings: {},
       dropped: [
+        'channel_binding',
         'pool_timeout',
         'connection_limit',
         'sslaccept',
         'schema',
+        'target_session_attrs',
         'load_balance_hosts',
         'keepalives',
         'keepalives_idle',

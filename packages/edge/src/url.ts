@@ -38,15 +38,12 @@ export interface Target {
   readonly sslcert?: string | undefined
   readonly sslkey?: string | undefined
   /** As written: `disable`, `prefer` or `require`. */
-  readonly channelBinding?: string | undefined
   readonly applicationName?: string | undefined
   /** Command-line options of the session, as in `-c geqo=off`. */
   readonly options?: string | undefined
   /** Settings for the start-up message, names in lower case. */
   readonly settings: Readonly<Record<string, string>>
   readonly connectTimeoutMs?: number | undefined
-  /** As written: `read-write`, `standby`, … */
-  readonly targetSessionAttrs?: string | undefined
   /** The URL names a transaction pooler: unnamed statements only, and no pipelining. */
   readonly pooled: boolean
   readonly isNeon: boolean
@@ -168,11 +165,9 @@ export function parseUrl(text: string, variable = 'the connection URL'): Target 
     sslrootcert,
     sslcert: take('sslcert'),
     sslkey: take('sslkey'),
-    channelBinding: take('channel_binding'),
     applicationName: take('application_name') ?? fallbackName,
     options: options?.trim() || undefined,
     connectTimeoutMs: Math.max(0, Number(take('connect_timeout')) * 1000) || undefined,
-    targetSessionAttrs: take('target_session_attrs'),
     pooled: pgbouncer ? pgbouncer === 'true' : hosts.some(({ host, port }) => pooler.test(`${host}:${port}`)),
     isNeon: hosts.every(({ host }) => /\.neon\.(tech|build)$/i.test(host)),
   } as const

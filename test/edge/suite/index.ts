@@ -1,4 +1,6 @@
 /** All cases, in the order in which they run. */
+
+import { beside } from './beside.ts'
 import type { Case } from './case.ts'
 import { cursors } from './cursors.ts'
 import { drizzleValues } from './drizzle-values.ts'
@@ -12,6 +14,6 @@ import { urls } from './urls.ts'
 import { values } from './values.ts'
 
 export const suite: readonly Case[] = [
-  ...[...values, ...drizzleValues, ...statements, ...transactions, ...cursors],
+  ...[...values, ...drizzleValues, ...statements, ...transactions, ...beside, ...cursors],
   ...[...limits, ...trips, ...urls, ...secrets, ...tls],
 ]

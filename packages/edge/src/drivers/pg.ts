@@ -80,7 +80,7 @@ class PgConnection implements DriverConnection {
     return this.#stream.status
   }
   get closed() {
-    return this.#stream.closed
+    return this.#stream.closed || this.#stream.ending
   }
   close() {
     this.#client.end().catch(() => {})

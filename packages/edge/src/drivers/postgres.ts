@@ -130,7 +130,7 @@ class PostgresConnection implements DriverConnection {
     return this.#stream.status
   }
   get closed() {
-    return this.#stream.closed
+    return this.#stream.closed || this.#stream.ending
   }
   close() {
     this.#client.end({ timeout: 0 }).catch(() => {})

@@ -1,4 +1,4 @@
-/** From a parsed URL to a connected stream: hosts in their order, TLS as sslmode says. */
+/** From a parsed URL to a connected stream, TLS as sslmode says. */
 import { cancelRequest } from '@sluice/wire'
 import { isWorkerd } from '../runtime.ts'
 import type { Target } from '../url.ts'
@@ -31,21 +31,12 @@ export function tlsWish(target: Target): TlsWish {
   }
 }
 
-/** Tries the hosts one after another; rejects with the last host's error. */
+/** Connects to the target's first host; which of several it is to be is decided before (route.ts). */
 export async function dial(target: Target, signal: AbortSignal): Promise<DriverStream> {
-  const wish = tlsWish(target)
-  let last: unknown
-  for (const { host, port } of target.hosts) {
-    const stream = new DriverStream()
-    try {
-      stream.attach(await openRaw(host, port, wish, stream, signal))
-      return stream
-    } catch (error) {
-      if (signal.aborted) throw error
-      last = error
-    }
-  }
-  throw last
+  const { host, port } = target.hosts[0]!
+  const stream = new DriverStream()
+  stream.attach(await openRaw(host, port, tlsWish(target), stream, signal))
+  return stream
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   EmptyQueryResponse,
   ErrorResponse,
   MessageScanner,
+  parseErrorFields,
   ReadyForQuery,
   watch,
 } from '@sluice/wire'
@@ -21,7 +22,7 @@ import type { RawEvents, RawSocket } from './raw.ts'
 
 type Listener = (...values: never[]) => void
 
-const watched = watch({ whole: [ReadyForQuery, BackendKeyData], noted: [ErrorResponse] })
+const watched = watch({ whole: [ReadyForQuery, BackendKeyData, ErrorResponse] })
 
 /** EmptyQueryResponse and ReadyForQuery (idle): the answer to an empty Query. */
 const emptyAnswer = Uint8Array.of(EmptyQueryResponse, 0, 0, 0, 4, ReadyForQuery, 0, 0, 0, 5, 0x49)
@@ -37,6 +38,8 @@ export class DriverStream implements RawEvents {
   ready = false
   status: 'I' | 'T' | 'E' = 'I'
   closed = false
+  /** The server has said that it closes the connection: nothing more may be sent, though it is open still. */
+  ending = false
   cancelKey: CancelKey | undefined
   /** Called once when the socket is gone, after the driver has heard it. */
   onClosed: (() => void) | undefined
@@ -75,11 +78,11 @@ export class DriverStream implements RawEvents {
     if (this.closed) return
     try {
       this.#scanner.feed(chunk, this.#onMessage)
+      this.emit('data', asBuffer(chunk))
     } catch (error) {
+      // A driver that can't read what came throws here, where nobody else would hear it but the process.
       this.destroy(error as Error)
-      return
     }
-    this.emit('data', asBuffer(chunk))
   }
 
   onClose(error: Error | undefined): void {
@@ -107,6 +110,8 @@ export class DriverStream implements RawEvents {
       this.status = status === 0x54 ? 'T' : status === 0x45 ? 'E' : 'I'
     } else if (type === ErrorResponse) {
       this.#lastWasError = true
+      const { severity } = parseErrorFields(bytes, start, end)
+      if (severity === 'FATAL' || severity === 'PANIC') this.ending = true
     } else if (type === BackendKeyData && end - start >= 8) {
       const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start)
       this.cancelKey = { processId: view.getInt32(0), secretKey: bytes.slice(start + 4, end) }
