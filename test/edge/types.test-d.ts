@@ -119,3 +119,16 @@ export function envTypes(binding: Hyperdrive) {
   DatabaseManager.getOptimalConnection(worker)
   DatabaseManager.getOptimalDrizzle(worker, { schema })
 }
+
+/** What `wrangler types` generates: with all, with the binding only, with other things beside, with nothing. */
+export function environments(
+  all: { DATABASE_URL: string; HYPERDRIVE: Hyperdrive; KV: object },
+  bindingOnly: { HYPERDRIVE: Hyperdrive },
+  urlOnly: { DATABASE_URL: string },
+  // biome-ignore lint/complexity/noBannedTypes: the interface that Cloudflare's types declare, empty until generated
+  nothing: {},
+) {
+  for (const env of [all, bindingOnly, urlOnly, nothing]) {
+    expectTypeOf(DatabaseManager.getOptimalConnection(env)).toEqualTypeOf<Sql>()
+  }
+}

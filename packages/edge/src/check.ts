@@ -4,6 +4,7 @@
  * A fallback that was never tried fails when it is needed: by a parameter that the server does not know, a pooler
  * that has no prepared statements, a password that changed.
  */
+import type { Ways } from './env.ts'
 import { DatabaseError, type RouteName } from './errors.ts'
 import { HandleExecutor } from './executor.ts'
 import type { Route } from './route.ts'
@@ -33,10 +34,7 @@ interface Facts {
   standby: boolean
 }
 
-export async function checkRoutes(
-  env: { HYPERDRIVE?: unknown; DATABASE_URL?: string },
-  routes: readonly Route[],
-): Promise<CheckReport> {
+export async function checkRoutes(env: Ways, routes: readonly Route[]): Promise<CheckReport> {
   const findings: Finding[] = []
   const add = (level: Finding['level'], route: RouteName | undefined, message: string, remedy?: string) =>
     findings.push({ level, route, message, remedy })

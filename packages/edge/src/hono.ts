@@ -1,7 +1,7 @@
 /** `@sluice/edge/hono`: the health routes as a Hono app, and one scope for each request as a middleware. */
 import { Hono, type MiddlewareHandler } from 'hono'
 import { type HealthOptions, handleHealth } from './health/index.ts'
-import { DatabaseManager, type Env, type ExecutionContext } from './index.ts'
+import { DatabaseManager, type Env, type ExecutionContext, type Ways } from './index.ts'
 
 /** `app.route('/', healthRoutes())`: the guide's four routes; see handleHealth. */
 export function healthRoutes(options: HealthOptions = {}): Hono<{ Bindings: Env }> {
@@ -19,7 +19,7 @@ export function healthRoutes(options: HealthOptions = {}): Hono<{ Bindings: Env 
 
 /** `app.use(databaseManager())`: all calls of one request share one connection a route; see DatabaseManager.run. */
 export function databaseManager(manager: DatabaseManager = DatabaseManager): MiddlewareHandler {
-  return (c, next) => manager.run(c.env as Env, executionContextOf(c), next)
+  return (c, next) => manager.run(c.env as Ways, executionContextOf(c), next)
 }
 
 /** Hono throws where the runtime has none. */

@@ -3,12 +3,12 @@ export type { CheckReport, Finding } from './check.ts'
 export type { DriverName, Field } from './drivers/driver.ts'
 export type { NeonOptions } from './drivers/neon.ts'
 export type { Drizzle, Schema, SluiceQueryResultHKT } from './drizzle.ts'
+export type { Env, Ways } from './env.ts'
 export { DatabaseError, type Reason, type RouteName, type Sent } from './errors.ts'
 export type { QueryOptions, TransactionOptions } from './executor.ts'
 export type { ConnectionInfo, LatencySummary, RouteInfo } from './info.ts'
 export {
   createDatabaseManager,
-  type Env,
   type OptimalQueryOptions,
   type QueryFunction,
 } from './manager.ts'

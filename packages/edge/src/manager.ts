@@ -13,6 +13,7 @@
 import { type CheckReport, checkRoutes } from './check.ts'
 import { canFollow, withContext } from './context.ts'
 import { type Drizzle, makeDrizzle, type Schema } from './drizzle.ts'
+import type { Ways } from './env.ts'
 import { HandleExecutor } from './executor.ts'
 import { type ConnectionInfo, infoOf } from './info.ts'
 import { type Measurement, type MeasureOptions, measure } from './measure.ts'
@@ -24,12 +25,6 @@ import { type ExecutionContext, runInRequest } from './scope/run.ts'
 import { inOneScope } from './scope/scope.ts'
 import { inTransaction, makeSql, type Sql } from './sql.ts'
 import { beginReadOnly, beginTransaction } from './transaction.ts'
-
-/** What a Worker's `env` needs to hold; Cloudflare's own `Hyperdrive` type fits. */
-export interface Env {
-  DATABASE_URL: string
-  HYPERDRIVE?: { connectionString: string }
-}
 
 type NoSchema = Record<string, never>
 
@@ -60,22 +55,22 @@ export interface DatabaseManager {
   /** Runs `fn(sql, db)` on that URL. */
   executeQuery<T>(url: string, fn: QueryFunction<T>): Promise<T>
   /** `sql` on the best route: the binding while it works, DATABASE_URL otherwise. */
-  getOptimalConnection(env: Env): Sql
+  getOptimalConnection(env: Ways): Sql
   /** Drizzle on the best route. */
   getOptimalDrizzle<TSchema extends Schema = Record<string, never>>(
-    env: Env,
+    env: Ways,
     options?: { schema?: TSchema },
   ): Drizzle<TSchema>
   /** Runs `fn(sql, db)` on the best route. */
-  executeOptimalQuery<T>(env: Env, fn: QueryFunction<T>, options?: OptimalQueryOptions): Promise<T>
+  executeOptimalQuery<T>(env: Ways, fn: QueryFunction<T>, options?: OptimalQueryOptions): Promise<T>
   /** Cached handles, sockets, and the state of each route; reads counters only. */
   getConnectionInfo(): ConnectionInfo
   /** Tries each route, the fallback too, and says in plain words what is wrong. */
-  checkConfig(env: Env): Promise<CheckReport>
+  checkConfig(env: Ways): Promise<CheckReport>
   /** One measurement on the best route, for health pages: which route answered, connect and query times. */
-  measure(env: Env, options?: MeasureOptions): Promise<Measurement>
+  measure(env: Ways, options?: MeasureOptions): Promise<Measurement>
   /** All calls in `fn` share one connection a route, closed when `fn`, what it gave to waitUntil and its cursors are done. */
-  run<T>(env: Env, ctx: ExecutionContext | undefined, fn: () => T | PromiseLike<T>): Promise<T>
+  run<T>(env: Ways, ctx: ExecutionContext | undefined, fn: () => T | PromiseLike<T>): Promise<T>
   /** Closes the process's pools (Node, Bun, Deno); connections in use close as they are given back. */
   close(): void
 }
@@ -145,18 +140,18 @@ class Manager implements DatabaseManager {
     )
   }
 
-  getOptimalConnection(env: Env): Sql {
+  getOptimalConnection(env: Ways): Sql {
     return sqlOf(this.#optimalHandles(env))
   }
 
   getOptimalDrizzle<TSchema extends Schema>(
-    env: Env,
+    env: Ways,
     { schema }: { schema?: TSchema } = {},
   ): Drizzle<TSchema> {
     return drizzleOf(this.#optimalHandles(env), schema)
   }
 
-  executeOptimalQuery<T>(env: Env, fn: QueryFunction<T>, options: OptimalQueryOptions = {}): Promise<T> {
+  executeOptimalQuery<T>(env: Ways, fn: QueryFunction<T>, options: OptimalQueryOptions = {}): Promise<T> {
     const { readOnly = false, repeatable = false } = options
     return inOneScope(this.#settings.perRequest, async () => {
       if (readOnly || repeatable) return this.#repeat(env, fn, readOnly)
@@ -166,7 +161,7 @@ class Manager implements DatabaseManager {
   }
 
   /** Runs `fn`, and again on the routes that are left when a connection was lost under it. */
-  async #repeat<T>(env: Env, fn: QueryFunction<T>, readOnly: boolean): Promise<T> {
+  async #repeat<T>(env: Ways, fn: QueryFunction<T>, readOnly: boolean): Promise<T> {
     let routes = this.#routesOf(env)
     for (;;) {
       const run = new Run(readOnly)
@@ -206,16 +201,16 @@ class Manager implements DatabaseManager {
     )
   }
 
-  checkConfig(env: Env): Promise<CheckReport> {
+  checkConfig(env: Ways): Promise<CheckReport> {
     return inOneScope(this.#settings.perRequest, () => checkRoutes(env, this.#routesOf(env)))
   }
 
-  measure(env: Env, options: MeasureOptions = {}): Promise<Measurement> {
+  measure(env: Ways, options: MeasureOptions = {}): Promise<Measurement> {
     // Asked for like any query's, so that the page counts the handle it used.
     return measure(this.#optimalHandles(env).routes(), options)
   }
 
-  run<T>(_env: Env, ctx: ExecutionContext | undefined, fn: () => T | PromiseLike<T>): Promise<T> {
+  run<T>(_env: Ways, ctx: ExecutionContext | undefined, fn: () => T | PromiseLike<T>): Promise<T> {
     return runInRequest(this.#settings.perRequest, ctx, async () => fn())
   }
 
@@ -228,15 +223,17 @@ class Manager implements DatabaseManager {
     return this.#direct.get(url, () => handlesOn(() => [this.#directRoute(url)]))
   }
 
-  #optimalHandles(env: Env): Handles {
+  #optimalHandles(env: Ways): Handles {
     const { HYPERDRIVE: binding, DATABASE_URL: url } = env
     if (!binding) return url ? this.#handlesFor(url) : handlesOn(() => this.#routesOf(env))
     const byUrl = this.#hyperdrive.get(binding, () => new Recent(maxHandles))
-    return byUrl.get(url, () => handlesOn(() => this.#routesOf({ HYPERDRIVE: binding, DATABASE_URL: url })))
+    return byUrl.get(url ?? '', () =>
+      handlesOn(() => this.#routesOf({ HYPERDRIVE: binding, DATABASE_URL: url })),
+    )
   }
 
   /** Best first. */
-  #routesOf({ HYPERDRIVE: binding, DATABASE_URL: url }: Env): readonly Route[] {
+  #routesOf({ HYPERDRIVE: binding, DATABASE_URL: url }: Ways): readonly Route[] {
     const routes: Route[] = []
     if (binding) {
       routes.push(

@@ -7,7 +7,7 @@
  *
  * The first two touch no database, so that a frequent probe lets a scale-to-zero database sleep.
  */
-import { DatabaseError, type Env } from '../index.ts'
+import { DatabaseError, type Ways } from '../index.ts'
 import type { Measurement } from '../measure.ts'
 import type { ExecutionContext } from '../scope/run.ts'
 import { type HealthOptions, managerOf } from './options.ts'
@@ -24,7 +24,7 @@ const maxSamples = 20
  */
 export async function handleHealth(
   request: Request,
-  env: Env,
+  env: Ways,
   ctx?: ExecutionContext,
   options: HealthOptions = {},
 ): Promise<Response | undefined> {
@@ -41,7 +41,7 @@ export async function handleHealth(
 
 interface Asked {
   readonly request: Request
-  readonly env: Env
+  readonly env: Ways
   readonly options: HealthOptions
   readonly searchParams: URLSearchParams
 }
@@ -65,7 +65,7 @@ async function ready({ env, options }: Asked): Promise<Response> {
   })
 }
 
-async function askReadiness(env: Env, options: HealthOptions, deadlineMs: number): Promise<Readiness> {
+async function askReadiness(env: Ways, options: HealthOptions, deadlineMs: number): Promise<Readiness> {
   try {
     const { route } = await managerOf(options).measure(env, { deadlineMs })
     return { ready: true, route, reason: null }

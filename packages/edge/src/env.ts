@@ -1,0 +1,11 @@
+/** What a Worker's `env` needs to hold; Cloudflare's own `Hyperdrive` type fits. */
+export interface Env {
+  DATABASE_URL: string
+  HYPERDRIVE?: { connectionString: string }
+}
+
+/** What the calls ask of `env`: either way may be missing, and a Worker's own generated `Env` fits, whatever it holds. */
+export interface Ways {
+  DATABASE_URL?: string | undefined
+  HYPERDRIVE?: { readonly connectionString: string } | undefined
+}
