@@ -159,9 +159,10 @@ function where({ split, service }: Benchmark, page: PerformancePage | null): Adv
   const all = median(service)
   const [network, query] = [median(split.network), median(split.query)]
   const { count } = split.connect
-  // Locally nothing pools in between, and the page says so.
+  // Locally nothing pools in between, and the page says so; a binding that is there and not used has its own advice.
   const local = page?.recommendations.some(text => text.startsWith('The HYPERDRIVE binding leads straight'))
-  if (count > 0 && median(split.connect) > slowConnectMs && !local) {
+  const unused = page?.bindingAvailable && !page.usingHyperdrive
+  if (count > 0 && median(split.connect) > slowConnectMs && !local && !unused) {
     advice.push({
       figure: `${ofAll(count, split.query.count)} of the answers opened a connection, at ${workerMs(median(split.connect))} (p50)`,
       advice: page?.usingHyperdrive

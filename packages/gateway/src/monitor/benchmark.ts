@@ -1,4 +1,5 @@
 /** What the benchmark was, and what it measured. */
+import { rounded } from './latencies.ts'
 import type { Load, LoadPlan } from './load.ts'
 import type { Figures, Tally } from './tally.ts'
 
@@ -31,9 +32,9 @@ export interface BenchmarkRun {
 export function benchmarkOf({ load, tally, tookMs, ...run }: BenchmarkRun): Benchmark {
   return {
     ...run,
-    ...{ plan: load.plan, tookMs, ended: load.ended, ownDelayMs: load.ownDelayMs },
+    ...{ plan: load.plan, tookMs, ended: load.ended, ownDelayMs: rounded(load.ownDelayMs) },
     loop: load.plan.ratePerSecond === null ? 'closed' : 'open',
-    answersPerSecond: tookMs > 0 ? (tally.succeeded * 1000) / tookMs : 0,
+    answersPerSecond: tookMs > 0 ? rounded((tally.succeeded * 1000) / tookMs) : 0,
     ...tally.figures(load.expired),
   }
 }

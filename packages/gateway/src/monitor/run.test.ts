@@ -217,6 +217,18 @@ test('limits stand beside what was measured, and one that is not kept is the exi
   expect(report).toMatchObject({ verdict: 'unhealthy', exitCode: 1 })
 })
 
+test('a limit on what could not be measured is not kept', async () => {
+  const { report, benchmark } = await run('--requests 100 --concurrency 1 --max-p95 200ms', {
+    answeredAt: now => now + 1,
+    answer: () => ({ ...ok, status: 500 }),
+  })
+  expect(benchmark).toMatchObject({ ended: 'hopeless', requests: 20, failed: 20 })
+  expect(report.reasons).toEqual([
+    'p95: nothing was measured, at most 200 ms wanted',
+    'errors: 100 %, at most 1 % wanted',
+  ])
+})
+
 test('the live line hears of each phase, and how far it is', async () => {
   const { seen } = await run('--requests 100 --concurrency 1 --warm-up 1', { answeredAt: now => now + 10 })
   expect([...new Set(seen.map(({ at }) => at))]).toEqual(['checks', 'warm-up', 'benchmark'])
