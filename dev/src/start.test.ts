@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { access, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { DevFile } from './devfile.ts'
-import { end, processId } from './processes.ts'
+import { children, commandLine, end, processId } from './processes.ts'
 
 /** A Worker and a data set that are small; how far the data set gets is the test's choice. */
 let folder: string
@@ -57,7 +57,10 @@ interface Started {
   says(text: string): Promise<void>
 }
 
-function run(...more: string[]): Started {
+const run = (...more: string[]) => runIn({}, more)
+
+/** In a terminal a start has a process group of its own, with its children in it: `ownGroup`. */
+function runIn({ ownGroup = false }, more: string[] = []): Started {
   const start = fileURLToPath(new URL('./start.ts', import.meta.url))
   const words = [
     '--folder',
@@ -67,7 +70,10 @@ function run(...more: string[]): Started {
     '--data',
     join(folder, 'data.ts'),
   ]
-  const process_ = spawn(process.execPath, [start, ...words, ...more], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const process_ = spawn(process.execPath, [start, ...words, ...more], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: ownGroup,
+  })
   let said = ''
   const hear = (chunk: string) => {
     said += chunk
@@ -207,6 +213,28 @@ test('stopped in the middle of starting it leaves no process, and says nothing b
     await rm(join(folder, 'kept'), { recursive: true })
   }
 })
+
+// A Worker that never gets read to its end: a pipe that nobody writes into.
+test.skipIf(process.platform === 'win32')(
+  "a terminal's Ctrl-C, which ends the bundler too, is no error",
+  async () => {
+    execFileSync('mkfifo', [join(folder, 'pipe.ts')])
+    await writeFile(join(folder, 'worker.ts'), `export { default } from './pipe.ts'`)
+    const start = runIn({ ownGroup: true })
+    await bundling(start)
+    process.kill(-start.process.pid!, 'SIGINT')
+    expect(await start.exit).toBe(0)
+    expect(start.said().replace(/ *Making .*\n/g, '')).toMatch(/^\s*Stopping …\s*$/)
+    expect(await isGone('lock')).toBe(true)
+  },
+)
+
+async function bundling({ process, said }: Started): Promise<void> {
+  while (!children(process.pid!).some(child => commandLine(child).includes('esbuild'))) {
+    if (process.exitCode !== null) throw new Error(`it ended before it bundled:\n${said()}`)
+    await new Promise(resolve => setTimeout(resolve, 2))
+  }
+}
 
 /** Waits until the lock file names the nth process that this start has spawned: initdb, PostgreSQL, workerd. */
 async function spawned({ process }: Started, nth: number): Promise<number> {

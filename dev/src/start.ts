@@ -6,6 +6,7 @@
  * Whatever has been started is on one stack that is unwound from the top, on Ctrl-C in any of these steps as after an
  * error. A stop that was asked for ends with exit code 0, because npm prints an error for every other one. Asking
  * again changes nothing: npm passes a terminal's Ctrl-C on although we have had it too, so every one comes twice.
+ * It comes to the terminal's whole process group, so a child (esbuild, workerd) may end of it before we hear of it.
  */
 import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -70,7 +71,7 @@ async function start(options: Options, stopped: AbortSignal): Promise<void> {
   const filling = ensureDataSet(postgres.url, 'sluice', await loadDataSet(options.data), onProgress)
   const database = await unlessStopped(filling, stopped)
 
-  const script = await bundleWorker(options.worker)
+  const script = await unlessStopped(bundleWorker(options.worker), stopped)
   const worker = await fromPort(options.port, port =>
     startWorker({
       ...{ script, port, signal: stopped, onSpawn },
@@ -145,6 +146,10 @@ function unlessStopped<T>(work: Promise<T>, stopped: AbortSignal): Promise<T> {
   return Promise.race([work, stop])
 }
 
+/** Once a stop was asked for, a step that failed is a step that it cut off; a server that would not stop is news. */
+const fromUnwinding = (error: unknown): unknown =>
+  error instanceof SuppressedError ? error.error : undefined
+
 function options(words: string[]): Options | 'help' {
   const text = { type: 'string' } as const
   const { values } = (() => {
@@ -195,9 +200,9 @@ try {
   if (chosen === 'help') console.log(USAGE)
   else await start(chosen, stop.signal)
 } catch (error) {
-  // What was asked for; anything else, a server that would not stop too, is said.
-  if (error !== stop.signal.reason) {
-    const failure = isSystemError(error) ? systemRefused(error) : error
+  const news = stop.signal.aborted ? fromUnwinding(error) : error
+  if (news !== undefined) {
+    const failure = isSystemError(news) ? systemRefused(news) : news
     console.error(failure instanceof Failure ? `sluice: ${failure.message}` : failure)
     process.exitCode = 1
   }
