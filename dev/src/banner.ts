@@ -1,5 +1,12 @@
-/** What a newcomer sees when everything runs: what is where, and three commands to try. */
+/**
+ * What a newcomer sees when everything runs: what is where, and three commands to try.
+ *
+ * A URL has its line to itself, so that nothing wraps at 80 columns; banner.test.ts holds README.md's copy to this.
+ */
 import { relative } from 'node:path'
+
+/** Of the example's Worker. */
+export const examplePaths = ['/api/health/database-performance', '/api/pitches/trending']
 
 export interface Banner {
   worker: string
@@ -17,9 +24,11 @@ export function banner({ worker, database, dataFolder, readyMs, paths, notes }: 
     '',
     `  Sluice is running (ready in ${(readyMs / 1000).toFixed(1)} s).`,
     '',
-    `  Worker      ${worker}   in workerd, with a Hyperdrive binding to PostgreSQL`,
-    `  PostgreSQL  ${database}   its data stays in ${short(dataFolder)}`,
-    ...notes.map(note => `  Note        ${note}`),
+    `  Worker      ${worker}`,
+    '              in workerd, with a Hyperdrive binding to PostgreSQL',
+    `  PostgreSQL  ${database}`,
+    `              its data stays in ${short(dataFolder)}`,
+    ...notes.flatMap(note => lines(note).map((line, at) => `  ${at === 0 ? 'Note' : '    '}        ${line}`)),
     '',
     '  Try',
     // Quoted for the question mark, which zsh takes for a pattern.
@@ -30,6 +39,9 @@ export function banner({ worker, database, dataFolder, readyMs, paths, notes }: 
     '',
   ].join('\n')
 }
+
+/** Broken between words, to stand behind the names in 80 columns. */
+const lines = (note: string): string[] => note.match(/\S.{0,64}\S(?=\s|$)|\S+/g) ?? []
 
 function short(path: string): string {
   const fromHere = relative('', path)

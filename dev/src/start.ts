@@ -12,7 +12,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { banner } from './banner.ts'
+import { banner, examplePaths } from './banner.ts'
 import { bundleWorker } from './bundle.ts'
 import { type DataSet, ensureDataSet } from './dataset.ts'
 import { readDevFile, removeDevFile, writeDevFile } from './devfile.ts'
@@ -180,7 +180,7 @@ function options(words: string[]): Options | 'help' {
     databasePort: port('database-port', 5433),
     folder: values.folder ? resolve(values.folder) : root('.sluice'),
     worker: values.worker ? resolve(values.worker) : root('examples/worker/src/worker-production-db.ts'),
-    paths: values.worker ? ['/'] : ['/api/health/database-performance', '/api/pitches/trending'],
+    paths: values.worker ? ['/'] : examplePaths,
     data: values.data ? pathToFileURL(resolve(values.data)).href : 'sluice-example-worker/data',
   }
 }
