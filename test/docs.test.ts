@@ -1,11 +1,14 @@
 /**
  * Keeps the pages honest: links lead somewhere, calls exist, examples compile, and the complete ones run.
  *
- * What a block of code in docs/ is, its fence says:
+ * What a block of TypeScript is, its fence says:
  *
  *     ```ts          a piece: compiled inside a function that has `sql`, `db`, `env` and the like (`around` below)
+ *     ```ts sql      a piece that needs `sql` alone: run too, as `ts run` is
  *     ```ts run      a module for Node, Bun and Deno: compiled, and run on Node with DATABASE_URL set
  *     ```ts worker   a Worker: compiled, bundled and started in workerd, where `/` and the health page must answer
+ *
+ * They run against the tables that a newcomer has: the example's.
  */
 import { execFile } from 'node:child_process'
 import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -89,19 +92,27 @@ test('no page shows an installation from a registry that has not got the package
 interface Example {
   /** Page and line, as one would open it. */
   place: string
-  kind: 'piece' | 'run' | 'worker'
+  kind: 'piece' | 'sql' | 'run' | 'worker'
   code: string
   file: string
 }
 
+const kinds: Record<string, Example['kind']> = {
+  ts: 'piece',
+  'ts sql': 'sql',
+  'ts run': 'run',
+  'ts worker': 'worker',
+}
+
 const folder = join(root, '.sluice', 'docs-examples')
 
-const examples = guides.flatMap(([path, page]) =>
+const examples = [...pages].flatMap(([path, page]) =>
   [...page.matchAll(fences)]
     .filter(([, info]) => /^ts\b/.test(info!))
     .map(([, info, code], at): Example => {
       const place = `${path}:${page.slice(0, page.indexOf(code!)).split('\n').length}`
-      const kind = info === 'ts run' ? 'run' : info === 'ts worker' ? 'worker' : 'piece'
+      const kind = kinds[info!]
+      if (kind === undefined) throw new Error(`${place}: a fence that says "${info}"`)
       return { place, kind, code: code!, file: join(folder, `${path.replace(/\W+/g, '-')}-${at}.ts`) }
     }),
 )
@@ -114,14 +125,27 @@ import type pg from 'pg'
 declare const env: Env, sql: Sql, queryFn: QueryFunction<unknown>, pool: pg.Pool, server: Server
 export const piece = async () => {`
 
-const moduleOf = ({ kind, code }: Example) =>
-  kind === 'piece' ? `${around}\n${code.replace(/^import .+\n/gm, '')}}\n` : code
+const aroundSql = `
+import { DatabaseManager } from '@sluice/edge'
+const sql = DatabaseManager.getConnection(process.env.DATABASE_URL!)`
+
+/** As `wrangler types` gives it to somebody who has no .dev.vars yet. */
+const generatedEnv = `
+declare module 'cloudflare:workers' {
+  export const env: { HYPERDRIVE: { readonly connectionString: string; readonly host: string } }
+}`
+
+function moduleOf({ kind, code }: Example): string {
+  if (kind === 'piece') return `${around}\n${code.replace(/^import .+\n/gm, '')}}\n`
+  return kind === 'sql' ? `${aroundSql}\n${code}` : code
+}
 
 describe('the examples', () => {
   beforeAll(async () => {
     await rm(folder, { recursive: true, force: true })
     await mkdir(folder, { recursive: true })
     for (const example of examples) await writeFile(example.file, moduleOf(example))
+    await writeFile(join(folder, 'cloudflare.d.ts'), generatedEnv)
     await writeFile(
       join(folder, 'tsconfig.json'),
       JSON.stringify({
@@ -131,7 +155,7 @@ describe('the examples', () => {
           ...{ noUnusedLocals: false, module: 'ESNext', moduleResolution: 'Bundler' },
           typeRoots: [join(root, 'node_modules/@types')],
         },
-        include: ['*.ts', join(root, 'test/workers/*.d.ts')],
+        include: ['*.ts'],
         exclude: [],
       }),
     )
@@ -154,16 +178,22 @@ describe('the examples', () => {
   describe('run', async () => {
     const database = await freshDatabase()
     beforeAll(async () => {
+      await database.query(await readFile(join(root, 'examples/worker/data/schema.sql'), 'utf8'))
       await database.query(`
-        create table pitches (id serial primary key, title text not null, format text not null);
-        insert into pitches (title, format) select 'Pitch ' || n, 'Film' from generate_series(1, 5) n`)
+        insert into users (email, username, password_hash, user_type, first_name, last_name)
+          values ('ada@example.com', 'ada', '', 'creator', 'Ada', 'Lovelace');
+        insert into pitches (user_id, title, logline, genre, format)
+          select 1, 'Pitch ' || n, 'One of five.', 'Drama', 'Film' from generate_series(1, 5) n`)
     })
 
-    test.each(examples.filter(({ kind }) => kind === 'run'))('$place on Node', async ({ file }) => {
-      const env = { ...process.env, DATABASE_URL: database.url }
-      const { stderr } = await run(process.execPath, [file], { cwd: root, env, timeout: 30_000 })
-      expect(stderr).toBe('')
-    })
+    test.each(examples.filter(({ kind }) => kind === 'run' || kind === 'sql'))(
+      '$place on Node',
+      async ({ file }) => {
+        const env = { ...process.env, DATABASE_URL: database.url }
+        const { stderr } = await run(process.execPath, [file], { cwd: root, env, timeout: 30_000 })
+        expect(stderr).toBe('')
+      },
+    )
 
     test.each(examples.filter(({ kind }) => kind === 'worker'))('$place in workerd', async ({ file }) => {
       await using worker = await runWorker(file, {
@@ -171,8 +201,9 @@ describe('the examples', () => {
         bindings: { DATABASE_URL: database.url, HEALTH_TOKEN: 'a token of the test' },
       })
       const [first, health] = await Promise.all([worker.fetch('/'), worker.fetch('/api/health/ready')])
-      expect([first.status, health.status]).toEqual([200, 200])
-      expect((await first.text()).length).toBeGreaterThan(0)
+      const said = await first.text()
+      expect([first.status, health.status], said).toEqual([200, 200])
+      expect(said.length).toBeGreaterThan(0)
     })
   })
 })
