@@ -40,7 +40,13 @@ export const text = (from: number, to: number) =>
 
 const moneyForm = /^\d{1,13}(\.\d{1,2})?$/
 
-/** Kept as the text that it is: 0.1 + 0.2 is no way to add up money. */
+/** "7500" as numeric(15,2) prints it, so that an answer with it is the same before and after the database. */
+const twoDecimals = (text: string) => {
+  const [whole, cents = ''] = text.split('.')
+  return `${whole}.${cents.padEnd(2, '0')}`
+}
+
+/** A text with two decimals, never a number: 0.1 + 0.2 is no way to add up money. */
 const amount = (lowest: 'zero' | 'above zero') => {
   const words = `must be an amount ${lowest === 'zero' ? 'of 0 or more' : 'above 0'} with at most two decimals, like 2500 or "2500.50"`
   return z
@@ -51,6 +57,7 @@ const amount = (lowest: 'zero' | 'above zero') => {
       // Two amounts are compared only when both are amounts.
       abort: true,
     })
+    .transform(twoDecimals)
 }
 export const money = amount('above zero')
 export const budget = amount('zero')

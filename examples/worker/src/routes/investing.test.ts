@@ -219,7 +219,9 @@ describe('POST /api/investment/express-interest', () => {
   test('a change of mind replaces it', async () => {
     const pitchId = await pitchSeeking(10_000, 500)
     await express({ pitchId, interestLevel: 'curious' }, 2)
-    expect((await express({ pitchId, amount: '750', interestLevel: 'serious' }, 2)).status).toBe(200)
+    const { status, body } = await express({ pitchId, amount: 750, interestLevel: 'serious' }, 2)
+    expect(status).toBe(200)
+    expect(body.data).toMatchObject({ pitchId, amount: '750.00', interestLevel: 'serious' })
     const rows = await platform.sql(
       'select amount, interest_level from investment_interests where pitch_id = $1',
       [pitchId],

@@ -382,11 +382,12 @@ describe('POST /api/pitches', () => {
   })
 
   test('a body of a megabyte is a 413', async () => {
-    const answer = await platform.post(
-      '/api/pitches',
-      { ...pitch, longSynopsis: 'x'.repeat(1_000_000) },
-      { as: 1 },
-    )
+    const answer = await platform.request('/api/pitches', {
+      method: 'POST',
+      // It is answered before it is read, and workerd then ends the connection: it must not be the next test's.
+      headers: { 'Content-Type': 'application/json', 'X-User-Id': '1', Connection: 'close' },
+      body: JSON.stringify({ ...pitch, longSynopsis: 'x'.repeat(1_000_000) }),
+    })
     expect(answer.status).toBe(413)
   })
 
