@@ -21,7 +21,7 @@ const failuresOfTheWay: ReadonlySet<Reason> = new Set<Reason>([
   'connection-lost',
 ])
 
-export const mayMoveOn = (error: unknown): error is DatabaseError =>
+const mayMoveOn = (error: unknown): error is DatabaseError =>
   error instanceof DatabaseError && error.sent === 'no' && failuresOfTheWay.has(error.reason)
 
 /**

@@ -194,7 +194,7 @@ const hyperdriveRefusals = [
  * Hyperdrive's two texts, and Sluice's own errors, which carry the routine `sluice`. The code alone proves nothing:
  * a procedure can commit and then raise 53300; but what PostgreSQL raises carries its source file and line.
  */
-export function provesNothingRan(error: unknown): boolean {
+function provesNothingRan(error: unknown): boolean {
   const { message, routine, file, line, code } = error as Record<string, unknown>
   if (file !== undefined || line !== undefined) return false
   if (routine === 'sluice') return sluiceRefusals.has(code as string)

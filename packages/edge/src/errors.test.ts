@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { DatabaseError, Reason } from './errors.ts'
 import * as errors from './errors.ts'
+import { settingsOf } from './options.ts'
+import { Route } from './route.ts'
 import { parseUrl } from './url.ts'
 
 const target = parseUrl('postgres://app:secret@db.example.com/app')
@@ -51,11 +53,12 @@ const quoted: Record<Reason, DatabaseError[]> = {
   'bad-answer': [errors.badAnswer('the driver could not read the answer: unexpected message', 'direct')],
 }
 
+/** As a user gets it: a route names its URL. */
 function urlError(url: string): DatabaseError {
   try {
-    parseUrl(url, 'DATABASE_URL')
+    new Route('direct', () => url, settingsOf({})).target()
   } catch (error) {
-    return errors.badUrl((error as Error).message, undefined, 'direct')
+    return error as DatabaseError
   }
   throw new Error(`${url} is a URL after all`)
 }

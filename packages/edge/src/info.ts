@@ -57,7 +57,7 @@ export function infoOf(
   }
 }
 
-export function infoOfRoute(route: Route, now: number): RouteInfo {
+function infoOfRoute(route: Route, now: number): RouteInfo {
   const state = route.breaker.state(now)
   return {
     name: route.name,

@@ -101,8 +101,7 @@ async function measureOn(
   }
   const pool = scope.pool(route)
   const began = performance.now()
-  const idle = pool.take('exclusive')
-  const connection = idle ?? (await pool.acquire('exclusive', options))
+  const connection = await pool.acquire('exclusive', options)
   const connectMs = connection.uses > 1 ? null : performance.now() - began
   try {
     const timed = await repeat(samples, () => connection.run(probe, limit, options.admission))

@@ -7,6 +7,9 @@
  * The two owners differ in one question, `mayOpen`: a process opens up to its limit; a request shares one
  * connection among its statements and opens another only while the first is held by a transaction or cursor.
  *
+ * A caller that holds a connection already (a statement beside its own transaction) may pass the limit, to twice it,
+ * and goes before the others: it would wait for itself.
+ *
  * Invariants: (1) a connection is held by one caller at a time; (2) nobody waits while an idle connection is
  * there; (3) every wait ends, by hand-over, by the pool's deadline, or by the caller's signal.
  * There are no timers for idle connections: their age is judged by the clock when they are taken.
@@ -80,21 +83,23 @@ export class Pool {
   release(connection: ServerConnection): void {
     if (!this.#held.delete(connection)) return
     connection.heldFor = undefined
-    if (!connection.usable || connection.retired || connection.status !== 'I' || this.#closed) {
-      if (connection.status !== 'I') connection.markUnusable()
-      this.#discard(connection)
-      this.#serveWaiters()
+    if (connection.status !== 'I') connection.markUnusable()
+    const now = Date.now()
+    const old = now - connection.openedAt > this.#route.settings.lifetimeMs
+    const reusable = connection.usable && !connection.retired && !old && !this.#closed
+    // Opened past the limit for a caller that held another: only such a caller may have it next. Handed to one that
+    // holds nothing yet, it would be held while its holder waits for one more, and soon all would wait.
+    const past = this.#size >= this.#policy.limit
+    const next = this.#next()
+    const waiter = reusable && next && (next.nested || !past) ? next : undefined
+    if (waiter) waiter.take(this.#hold(connection, waiter.heldFor))
+    else if (reusable && !past) {
+      connection.idleSince = now
+      connection.unref()
+      this.#idle.push(connection)
       return
-    }
-    const waiter = this.#waiters.shift()
-    if (waiter) {
-      waiter.take(this.#hold(connection, waiter.heldFor))
-      this.#serveWaiters()
-      return
-    }
-    connection.idleSince = Date.now()
-    connection.unref()
-    this.#idle.push(connection)
+    } else this.#discard(connection)
+    this.#serveWaiters()
   }
 
   /** Closes what is idle now, and the rest as it is given back. */
@@ -109,7 +114,7 @@ export class Pool {
 
   #mayOpen(nested: boolean): boolean {
     if (this.#policy.share) {
-      if (this.#opening > 0) return false
+      if (this.#opening > 0 && !nested) return false
       for (const { heldFor } of this.#held) if (heldFor === 'statement') return false
       return true
     }
@@ -200,9 +205,14 @@ export class Pool {
     })
   }
 
+  /** First come, first served, but those who hold a connection already go before: others wait for theirs. */
+  #next(): Waiter | undefined {
+    return this.#waiters.find(({ nested }) => nested) ?? this.#waiters[0]
+  }
+
   /** Opens for those who wait, when room has come without a connection to hand over. */
   #serveWaiters(): void {
-    const [first] = this.#waiters
+    const first = this.#next()
     if (first === undefined || !this.#mayOpen(first.nested)) return
     this.#opening++
     const { signal } = new AbortController()
@@ -215,8 +225,7 @@ export class Pool {
         },
         error => {
           if (isFull(error) && this.#size > 0 && !this.#policy.share) return
-          const failing = this.#size === 0 ? this.#waiters.splice(0) : this.#waiters.splice(0, 1)
-          for (const waiter of failing) waiter.fail(error)
+          for (const waiter of this.#size === 0 ? [...this.#waiters] : [first]) waiter.fail(error)
         },
       )
   }

@@ -5,7 +5,7 @@
  * iterated, it is read by a cursor. Values never become text of the statement: they are parameters, always.
  */
 import { context, withContext } from './context.ts'
-import type { Answer, Decoder, Field, Statement } from './drivers/driver.ts'
+import type { Answer, Field, Statement } from './drivers/driver.ts'
 import { badParameter } from './errors.ts'
 import type { Executor, QueryOptions, TransactionOptions } from './executor.ts'
 import { decoderFor } from './values/decode.ts'
@@ -117,7 +117,11 @@ export class Query<Row = Record<string, unknown>>
 
   /** The same statement with a signal or a deadline of its own. */
   with(options: QueryOptions): Query<Row> {
-    return new Query(this.#executor, this.strings, this.values, { ...this.#options, ...options })
+    return this.again(this.#executor, { ...this.#options, ...options })
+  }
+
+  protected again(executor: Executor, options: QueryOptions): Query<Row> {
+    return new Query(executor, this.strings, this.values, options)
   }
 
   /** What TypeScript asks of a promise, so that a query may stand where one is wanted. */
@@ -150,12 +154,11 @@ export class Query<Row = Record<string, unknown>>
   }
 
   async #run(): Promise<Rows<Row>> {
-    return rowsOf(await this.#executor.run(this.#statement(decoderFor), this.#options))
+    return rowsOf(await this.#executor.run(this.#statement(), this.#options))
   }
 
-  #statement(decoder: (oid: number) => Decoder): Statement {
-    const { text, params } = encoded(() => this.assembled())
-    return { text, params, rowMode: 'object', decoderFor: decoder }
+  #statement(): Statement {
+    return { ...encoded(() => this.assembled()), rowMode: 'object', decoderFor }
   }
 
   protected assembled(): { text: string; params: (string | null)[] } {
@@ -174,7 +177,7 @@ export class Query<Row = Record<string, unknown>>
   async *cursor(batchRows = 100): AsyncGenerator<Row[]> {
     if (!Number.isInteger(batchRows) || batchRows < 1)
       throw badParameter('a cursor reads at least one row at a time')
-    const { text, ...rest } = this.#statement(decoderFor)
+    const { text, ...rest } = this.#statement()
     const held = await this.#executor.hold({ signal: this.#options.signal })
     const { executor } = held
     // Of a transaction's several cursors each needs its name.
@@ -206,19 +209,15 @@ let cursors = 0
 class TextQuery<Row> extends Query<Row> {
   readonly #text: string
   readonly #params: readonly unknown[]
-  readonly #by: Executor
-  readonly #how: QueryOptions
 
   constructor(executor: Executor, text: string, params: readonly unknown[], options: QueryOptions) {
     super(executor, [text], [], options)
-    this.#by = executor
     this.#text = text
     this.#params = params
-    this.#how = options
   }
 
-  override with(options: QueryOptions): Query<Row> {
-    return new TextQuery(this.#by, this.#text, this.#params, { ...this.#how, ...options })
+  protected override again(executor: Executor, options: QueryOptions): Query<Row> {
+    return new TextQuery(executor, this.#text, this.#params, options)
   }
 
   protected override assembled() {

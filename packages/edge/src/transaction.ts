@@ -60,7 +60,7 @@ function beginText({ isolation, readOnly, deferrable }: TransactionOptions): str
   return `begin${modes.length > 0 ? ` ${modes.join(', ')}` : ''}`
 }
 
-const isolations: readonly unknown[] = [
+const isolations: readonly TransactionOptions['isolation'][] = [
   undefined,
   'read uncommitted',
   'read committed',
@@ -92,7 +92,7 @@ async function openTransaction(
   text: string,
 ): Promise<OpenTransaction> {
   if (!isolations.includes(options.isolation))
-    throw new TypeError(`unknown isolation level ${String(options.isolation)}`)
+    throw badParameter(`unknown isolation level ${String(options.isolation)}`)
   const { settings } = routes[0]!
   const limit = new Limit(settings.queryDeadlineMs, options.signal, run?.signal)
   const { scope, leave } = enterScope(settings.perRequest)

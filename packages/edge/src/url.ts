@@ -16,7 +16,7 @@
  * root certificate means verify-ca, all as in libpq. Two words of Neon for clients without SNI
  * (`options=endpoint=…`, `project=…`) are dropped: every driver here sends the host's name.
  *
- * Not here: whether a certificate file can be read, which of several hosts is tried (the drivers).
+ * Not here: whether a certificate file can be read (socket/node.ts), which of several hosts is tried (route.ts).
  * Source: PostgreSQL documentation, libpq, "Connection URIs" and "Parameter Key Words".
  */
 import { hexOf } from './values/bytes.ts'
@@ -37,7 +37,6 @@ export interface Target {
   readonly sslrootcert?: string | undefined
   readonly sslcert?: string | undefined
   readonly sslkey?: string | undefined
-  /** As written: `disable`, `prefer` or `require`. */
   readonly applicationName?: string | undefined
   /** Command-line options of the session, as in `-c geqo=off`. */
   readonly options?: string | undefined

@@ -236,4 +236,19 @@ export const beside = [
       assert.deepEqual([...(await sql`select who from beside`)], [])
     },
   ),
+
+  proves(
+    'a crowd of transactions that each ask beside themselves does not come to a standstill',
+    async world => {
+      await fresh(world)
+      const sql = world.sql({ maxConnections: 2 })
+      const one = () =>
+        sql.transaction(async tx => {
+          await tx`select 1`
+          await sql`insert into beside values ('beside')`
+        })
+      await Promise.all(Array.from({ length: 12 }, one))
+      assert.equal((await who(world)).length, 12)
+    },
+  ),
 ]

@@ -239,8 +239,6 @@ export const kindsOf = (sql: Pick<Sql, 'json'>) =>
     },
   }) satisfies Record<string, Kind>
 
-export type KindName = keyof ReturnType<typeof kindsOf>
-
 /** The columns, as a table definition has them. */
 export const columnsOf = (kinds: Record<string, Kind>) =>
   Object.entries(kinds)

@@ -10,10 +10,9 @@
  */
 import type { DriverStream } from '../socket/stream.ts'
 import type { Target } from '../url.ts'
+import type { Decoder } from '../values/decode.ts'
 
 export type DriverName = 'pg' | 'postgres' | 'neon'
-
-export type Decoder = (text: string) => unknown
 
 export interface Statement {
   readonly text: string

@@ -3,10 +3,10 @@ import type { Client } from 'pg'
 import { driverMissing } from '../errors.ts'
 import { builtin } from '../runtime.ts'
 import type { DriverStream } from '../socket/stream.ts'
+import type { Decoder } from '../values/decode.ts'
 import {
   type Answer,
   type ConnectRequest,
-  type Decoder,
   type Driver,
   type DriverConnection,
   type Field,

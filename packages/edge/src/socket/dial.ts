@@ -13,21 +13,15 @@ const openRaw: OpenRaw = isWorkerd ? openWorkerSocket : openNodeSocket
  * sslmode as libpq reads it (PostgreSQL documentation, "Protection Provided in Different Modes").
  * `allow` asks for TLS first, as `prefer` does: nothing is gained by going in the clear first.
  */
-export function tlsWish(target: Target): TlsWish {
-  const { sslmode, sslrootcert } = target
-  const direct = target.sslnegotiation === 'direct'
+function tlsWish({ sslmode, sslnegotiation, sslrootcert, sslcert, sslkey }: Target): TlsWish {
   return {
     use: sslmode === 'disable' ? 'off' : sslmode === 'allow' || sslmode === 'prefer' ? 'try' : 'must',
-    direct,
-    // With a root certificate at hand `require` verifies it, for compatibility with old libpq.
-    verifyChain:
-      sslmode === 'verify-ca' ||
-      sslmode === 'verify-full' ||
-      (sslmode === 'require' && sslrootcert !== undefined),
+    direct: sslnegotiation === 'direct',
+    verifyChain: sslmode === 'verify-ca' || sslmode === 'verify-full',
     verifyName: sslmode === 'verify-full',
     rootCertificate: sslrootcert,
-    certificate: target.sslcert,
-    key: target.sslkey,
+    certificate: sslcert,
+    key: sslkey,
   }
 }
 
