@@ -1,5 +1,5 @@
 /**
- * Builds the packages as they are published: `npm run pack`, then `npm publish packages/edge/dist`.
+ * Builds the packages as they are published: `npm run pack`, then `npm pack` of both folders.
  *
  *     packages/edge/src/*.ts ──tsc──▶ dist/*.js, *.d.ts, *.js.map (with the sources in it)
  *     packages/edge/package.json ───▶ dist/package.json, its exports led to those files
@@ -100,6 +100,8 @@ function built(source: string): { types: string; default: string } {
 
 if (import.meta.main) {
   await pack(name => join(root, 'packages', name, 'dist'))
-  for (const name of packages)
-    console.log(`packages/${name}/dist is ready: npm publish packages/${name}/dist`)
+  const folders = packages.map(name => join(root, 'packages', name, 'dist'))
+  console.log(`Built. In your project's folder, for the two files to install:
+
+  npm pack --silent ${folders.join(' ')}`)
 }

@@ -170,14 +170,6 @@ export class ServerConnection {
     this.#unusable = true
     this.#driver.destroy()
   }
-
-  /** An idle connection must not keep a Node process alive. */
-  ref(): void {
-    this.#driver.ref()
-  }
-  unref(): void {
-    this.#driver.unref()
-  }
 }
 
 /** Sluice's refusals before a statement went on. 08006 is not among them: that one is a connection lost under it. */

@@ -9,7 +9,7 @@ function line(limit: number, options: { lifetimeMs?: number } = {}) {
   let opened = 0
   const connect = async (): Promise<DriverConnection> => {
     opened++
-    const silent = { close() {}, destroy() {}, ref() {}, unref() {} }
+    const silent = { close() {}, destroy() {} }
     return {
       ...silent,
       query: () => Promise.reject(new Error('unused')),

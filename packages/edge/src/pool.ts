@@ -95,7 +95,6 @@ export class Pool {
     if (waiter) waiter.take(this.#hold(connection, waiter.heldFor))
     else if (reusable && !past) {
       connection.idleSince = now
-      connection.unref()
       this.#idle.push(connection)
       return
     } else this.#discard(connection)
@@ -124,7 +123,6 @@ export class Pool {
   #hold(connection: ServerConnection, heldFor: HeldFor): ServerConnection {
     if (connection.uses++ > 0) this.#route.reused++
     connection.heldFor = heldFor
-    connection.ref()
     this.#held.add(connection)
     return connection
   }

@@ -158,20 +158,17 @@ export const urls = [
     byNeon,
   ),
 
-  proves(
-    'passwords and names with odd characters log in, encoded or pasted raw',
-    async world => {
-      const password = `p@ss#w%rd/?&:=ü🐎 '"\\`
-      const user = `odd@user#${new URL(world.place.url).pathname}`
-      await world.lab.query(`do $$ begin
+  proves('passwords and names with odd characters log in, encoded or pasted raw', async world => {
+    const password = `p@ss#w%rd/?&:=ü🐎 '"\\`
+    const user = `odd@user#${new URL(world.place.url).pathname}`
+    await world.lab.query(`do $$ begin
       create role "${user}" login password 'placeholder';
       exception when duplicate_object then null; end $$`)
-      await world.lab.query(`alter role "${user}" password '${password.replaceAll("'", "''")}'`)
-      const { host, pathname } = new URL(world.place.url)
-      const encoded = `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}${pathname}`
-      assert.deepEqual([...(await world.sql({}, encoded)`select current_user as me`)], [{ me: user }])
-      const raw = `postgres://${encodeURIComponent(user)}:p@ss#w%25rd/?&:=ü🐎 '"\\@${host}${pathname}`
-      assert.deepEqual([...(await world.sql({}, raw)`select current_user as me`)], [{ me: user }])
-    },
-  ),
+    await world.lab.query(`alter role "${user}" password '${password.replaceAll("'", "''")}'`)
+    const { host, pathname } = new URL(world.place.url)
+    const encoded = `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}${pathname}`
+    assert.deepEqual([...(await world.sql({}, encoded)`select current_user as me`)], [{ me: user }])
+    const raw = `postgres://${encodeURIComponent(user)}:p@ss#w%25rd/?&:=ü🐎 '"\\@${host}${pathname}`
+    assert.deepEqual([...(await world.sql({}, raw)`select current_user as me`)], [{ me: user }])
+  }),
 ]

@@ -54,8 +54,6 @@ export interface DriverConnection {
   /** Terminate, then close; without waiting. */
   close(): void
   destroy(): void
-  ref(): void
-  unref(): void
 }
 
 export interface ConnectRequest {

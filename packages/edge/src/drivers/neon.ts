@@ -198,8 +198,6 @@ class NeonConnection implements DriverConnection {
     stream.destroy?.()
     this.#end?.()
   }
-  ref() {}
-  unref() {}
 }
 
 interface ExtendedQuery {

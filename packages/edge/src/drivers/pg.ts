@@ -88,12 +88,6 @@ class PgConnection implements DriverConnection {
   destroy() {
     this.#stream.destroy()
   }
-  ref() {
-    this.#stream.ref()
-  }
-  unref() {
-    this.#stream.unref()
-  }
 }
 
 /** What node-postgres hands a query to write its messages with. */

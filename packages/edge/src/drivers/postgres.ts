@@ -138,12 +138,6 @@ class PostgresConnection implements DriverConnection {
   destroy() {
     this.#stream.destroy()
   }
-  ref() {
-    this.#stream.ref()
-  }
-  unref() {
-    this.#stream.unref()
-  }
 }
 
 type RawAnswer = (Uint8Array | null)[][] & {

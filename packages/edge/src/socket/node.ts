@@ -42,6 +42,8 @@ export const openNodeSocket: OpenRaw = async (host, port, wish, events, signal) 
     signal.removeEventListener('abort', abort)
   }
   const ready = current
+  // A connection keeps no process alive: who waits for an answer has a deadline, whose timer does.
+  ready.unref()
   ready.on('data', (chunk: Uint8Array) => events.onData(chunk))
   ready.once('close', () => events.onClose(failure))
   // The server's end of stream is the end: PostgreSQL never half-closes.
@@ -62,12 +64,6 @@ class NodeSocket implements RawSocket {
   }
   destroy(): void {
     this.#socket.destroy()
-  }
-  ref(): void {
-    this.#socket.ref()
-  }
-  unref(): void {
-    this.#socket.unref()
   }
 }
 

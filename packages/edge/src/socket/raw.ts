@@ -5,9 +5,6 @@ export interface RawSocket {
   /** Sends what was written, then closes. */
   end(): void
   destroy(): void
-  /** An unreferenced socket lets a Node process end. */
-  ref(): void
-  unref(): void
 }
 
 /** What the socket's owner hears. `onClose` comes once, after the last data. */

@@ -10,8 +10,6 @@ const silent: RawSocket = {
   write: () => {},
   end: () => {},
   destroy: () => {},
-  ref: () => {},
-  unref: () => {},
 }
 
 test.each([

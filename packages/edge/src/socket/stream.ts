@@ -190,11 +190,9 @@ export class DriverStream implements RawEvents {
     return this
   }
   ref(): this {
-    this.#raw?.ref()
     return this
   }
   unref(): this {
-    this.#raw?.unref()
     return this
   }
 

@@ -114,9 +114,6 @@ class WorkerRawSocket implements RawSocket {
     this.#close(undefined)
   }
 
-  ref(): void {}
-  unref(): void {}
-
   #flush(): void {
     if (this.#flushing || this.#closed) return
     this.#flushing = true
