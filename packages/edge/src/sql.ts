@@ -241,11 +241,11 @@ export interface Sql {
   transaction<T>(fn: (tx: Sql) => PromiseLike<T>, options?: TransactionOptions): Promise<T>
   /** A quoted name: `'users'`, or `['public', 'users']`. */
   identifier(name: string | readonly string[]): Fragment
-  /** `("a", "b") values ($1, $2), …`, behind `insert into t`. Columns: those given, else the first row's. */
+  /** `("a", "b") values ($1, $2), …`, behind `insert into t`. Columns: those given, else those of all rows; a row that lacks one is refused. */
   rows(rows: readonly object[], columns?: readonly string[]): Fragment
   /** `"a" = $1, "b" = $2`, behind `update t set`. */
   set(values: object, columns?: readonly string[]): Fragment
-  /** `($1, $2, …)`, behind `in`. */
+  /** `($1, $2, …)`, behind `in`; at least one value. */
   list(values: readonly unknown[]): Fragment
   /** A value sent as JSON even if it is an array or a string. */
   json(value: unknown): Json
@@ -268,7 +268,10 @@ function joined(before: string, values: readonly unknown[], between: string, aft
 const pieces = {
   identifier: (name: string | readonly string[]) => text([name].flat().map(quoted).join('.')),
 
-  rows(rows: readonly object[], columns: readonly string[] = Object.keys(rows[0] ?? {})) {
+  rows(
+    rows: readonly object[],
+    columns: readonly string[] = [...new Set(rows.flatMap(row => Object.keys(row)))],
+  ) {
     if (rows.length === 0 || columns.length === 0)
       throw badParameter('sql.rows needs at least one row with one column')
     const tuples = rows.map(row => {
@@ -294,8 +297,10 @@ const pieces = {
   },
 
   list(values: readonly unknown[]) {
-    // `in ()` is no SQL; `in (null)` is true for nothing, as an empty list should be.
-    return values.length === 0 ? text('(null)') : joined('(', values, ', ', ')')
+    // `in ()` is no SQL, and `(null)` in its place would make `not in` true for nothing.
+    if (values.length === 0)
+      throw badParameter('sql.list of no values: write = any(${array}::int[]), which takes an empty one too')
+    return joined('(', values, ', ', ')')
   },
 
   json: (value: unknown) => new Json(value),

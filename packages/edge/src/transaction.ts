@@ -22,6 +22,7 @@ import {
   DatabaseError,
   endsSession,
   handleEnded,
+  queryAborted,
   transactionEnded,
   transactionFailed,
 } from './errors.ts'
@@ -265,8 +266,10 @@ class Transaction implements OpenTransaction {
     await this.#tail
     const { connection } = this
     try {
-      if (commit) await this.#commit()
+      const aborted = this.#options.signal?.aborted === true
+      if (commit && !aborted) await this.#commit()
       else await this.#rollback()
+      if (commit && aborted) throw queryAborted(connection.route.name, this.#options.signal?.reason, 'no')
     } finally {
       this.#pool.release(connection)
       this.#leave()

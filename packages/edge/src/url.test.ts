@@ -196,6 +196,11 @@ describe('special characters', () => {
 })
 
 describe('parameters', () => {
+  test('can smuggle no setting in behind a NUL', () => {
+    expect(() => parseUrl('postgres://ada%00options%00-c%20geqo%3Doff:pw@db/shop')).toThrow(/NUL/)
+    expect(() => parseUrl('postgres://ada:pw@db/shop%00x')).toThrow(/NUL/)
+  })
+
   test('that a dashboard adds are understood or dropped, and never become settings', () => {
     const url =
       'postgres://ada:pw@db/shop?sslmode=require&channel_binding=require&pgbouncer=true&pool_timeout=10' +

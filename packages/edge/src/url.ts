@@ -104,6 +104,8 @@ export function parseUrl(text: string, variable = 'the connection URL'): Target 
   if (rest === undefined) {
     throw refuse(text?.trim() ? 'is not one line that begins with postgres:// or postgresql://' : 'is empty')
   }
+  // It would end the name in the start-up message, and make settings of what follows.
+  if (/%00|\0/.test(rest)) throw refuse('holds a NUL character')
   let at = -1
   let found = place.exec(rest)
   while (!found) {

@@ -251,4 +251,41 @@ export const beside = [
       assert.equal((await who(world)).length, 12)
     },
   ),
+
+  proves(
+    'a transaction whose signal aborts between two statements is rolled back, and says so',
+    async world => {
+      await fresh(world)
+      const sql = world.sql()
+      const stop = new AbortController()
+      await assert.rejects(
+        sql.transaction(
+          async tx => {
+            await tx`insert into beside values ('given up')`
+            stop.abort()
+          },
+          { signal: stop.signal },
+        ),
+        { reason: 'query-aborted' },
+      )
+      assert.deepEqual(await who(world), [])
+    },
+  ),
+
+  proves('a column that only a later row has is not left out of a bulk insert', async world => {
+    await fresh(world, 'alter table beside add note text')
+    const sql = world.sql()
+    const rows = [
+      { who: 'a', note: null },
+      { note: 'kept', who: 'b' },
+    ]
+    await sql`insert into beside ${sql.rows(rows)}`
+    const stored = await world.lab.query('select who, note from beside order by who')
+    assert.deepEqual(stored, [
+      { who: 'a', note: null },
+      { who: 'b', note: 'kept' },
+    ])
+    const uneven = [{ who: 'c' }, { who: 'd', note: 'would be lost' }]
+    await assert.rejects(sql`insert into beside ${sql.rows(uneven)}`.execute(), { reason: 'bad-parameter' })
+  }),
 ]
