@@ -95,3 +95,19 @@ describe.each(Object.entries(quoted))('the entry of %s', (reason, examples) => {
     expect(entry).toMatch(/^\*\*Remedy\.\*\* .+/m)
   })
 })
+
+test('a server that echoes the password in any field of its answer does not bring it into the error', () => {
+  const said = (field: string) => `${field} says secret and postgres://app:secret@db`
+  const fields = ['message', 'detail', 'hint', 'where', 'schema', 'table', 'column', 'constraint', 'routine']
+  const echo = {
+    severity: 'FATAL',
+    code: '28P01',
+    ...Object.fromEntries(fields.map(field => [field, said(field)])),
+  }
+  for (const error of [
+    errors.sqlError(echo, 'direct', target, 'maybe'),
+    errors.refused(echo, 'direct', target),
+  ]) {
+    expect(JSON.stringify(error) + error.stack).not.toContain('secret')
+  }
+})

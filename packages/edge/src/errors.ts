@@ -157,7 +157,10 @@ export function sqlError(
   const code = text('code') ?? 'XX000'
   // postgres.js names some of them otherwise: schema_name, "data type_name".
   const fields: ServerFields = Object.fromEntries(
-    serverFields.map(field => [field, text(field, `${field === 'dataType' ? 'data type' : field}_name`)]),
+    serverFields.map(field => {
+      const value = text(field, `${field === 'dataType' ? 'data type' : field}_name`)
+      return [field, value && redact(value, target)]
+    }),
   )
   return new DatabaseError(redact(text('message') ?? 'error without a message', target), {
     ...fields,
