@@ -299,7 +299,9 @@ const pieces = {
   list(values: readonly unknown[]) {
     // `in ()` is no SQL, and `(null)` in its place would make `not in` true for nothing.
     if (values.length === 0)
-      throw badParameter('sql.list of no values: write = any(${array}::int[]), which takes an empty one too')
+      throw badParameter(
+        'sql.list of no values: compare with = any(…) and give it the array, which may be empty',
+      )
     return joined('(', values, ', ', ')')
   },
 
