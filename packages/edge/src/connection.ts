@@ -8,7 +8,15 @@
  * connection that died, after which only its owner can know whether the statement took effect.
  */
 import type { Answer, DriverConnection, Statement } from './drivers/driver.ts'
-import { badAnswer, connectionLost, DatabaseError, endsSession, refused, sqlError } from './errors.ts'
+import {
+  badAnswer,
+  connectionLost,
+  DatabaseError,
+  endsSession,
+  isServerError,
+  refused,
+  sqlError,
+} from './errors.ts'
 import { mayCommitInside } from './guard.ts'
 import type { Leased } from './leases.ts'
 import type { Limit } from './limit.ts'
@@ -121,8 +129,7 @@ export class ServerConnection {
       return ended
     }
     if (error instanceof DatabaseError) return error
-    const { severity } = error as { severity?: unknown }
-    if (typeof severity === 'string') {
+    if (isServerError(error)) {
       // Said during the login, which the first statement may have been sent along with.
       if (this.#driver.ready === false || provesNothingRan(error)) {
         this.#unusable = true

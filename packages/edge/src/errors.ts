@@ -14,20 +14,6 @@ export type RouteName = 'hyperdrive' | 'direct'
 export type Sent = 'no' | 'maybe'
 
 /** The fields of PostgreSQL's ErrorResponse (documentation, "Error and Notice Message Fields"). */
-export interface ServerFields {
-  severity?: string
-  detail?: string
-  hint?: string
-  position?: string
-  where?: string
-  schema?: string
-  table?: string
-  column?: string
-  dataType?: string
-  constraint?: string
-  routine?: string
-}
-
 const serverFields = [
   'severity',
   'detail',
@@ -41,6 +27,8 @@ const serverFields = [
   'constraint',
   'routine',
 ] as const
+
+type ServerFields = { [Field in (typeof serverFields)[number]]?: string }
 
 export type Reason =
   | 'sql'
@@ -132,6 +120,10 @@ export function foreign(error: unknown, target: Target | undefined): Error {
   return copy
 }
 
+/** What a server said, PostgreSQL or a pooler before it: nothing else that a driver throws has a severity. */
+export const isServerError = (error: unknown): boolean =>
+  typeof (error as { severity?: unknown }).severity === 'string'
+
 /** SQLSTATEs after which PostgreSQL has rolled back for a reason that a second try can outlive. */
 const worthRetrying = new Set(['40001', '40P01'])
 
@@ -175,6 +167,10 @@ export function sqlError(
 /** After such an answer the server closes the connection (PostgreSQL documentation, "Error and Notice Message Fields"). */
 export const endsSession = ({ reason, severity }: DatabaseError): boolean =>
   reason === 'sql' && (severity === 'FATAL' || severity === 'PANIC')
+
+/** The connection is gone: it was lost, or the server said that it closes it. */
+export const isConnectionLoss = (error: DatabaseError): boolean =>
+  error.reason === 'connection-lost' || endsSession(error)
 
 export const noRoute = () =>
   new DatabaseError('neither a HYPERDRIVE binding nor DATABASE_URL is there', {

@@ -6,9 +6,9 @@
  */
 import { onBestRoute } from './best.ts'
 import { context, type Savepoint } from './context.ts'
-import type { Answer, Driver, Statement } from './drivers/driver.ts'
-import { badParameter, connectionLost, DatabaseError, noRoute, sqlError, transactionText } from './errors.ts'
-import { guard, mayCommitInside } from './guard.ts'
+import type { Answer, Statement } from './drivers/driver.ts'
+import { badParameter, noRoute, transactionText } from './errors.ts'
+import { guard } from './guard.ts'
 import { Limit } from './limit.ts'
 import type { Admission, Route } from './route.ts'
 import type { Run } from './run.ts'
@@ -124,7 +124,7 @@ async function runOnce(
   const { oneShot } = route.driver
   if (oneShot) {
     run?.enter(false)
-    return runOneShot(oneShot, route, admission, statement, limit)
+    return route.oneShot(oneShot, statement, limit, admission)
   }
   const pool = scope.pool(route)
   const nested = context().holding === true
@@ -138,23 +138,4 @@ async function runOnce(
   } finally {
     pool.release(connection)
   }
-}
-
-/** By HTTP nothing tells whether a request that failed had arrived: it may have run. */
-function runOneShot(
-  send: NonNullable<Driver['oneShot']>,
-  route: Route,
-  admission: Admission,
-  statement: Statement,
-  limit: Limit,
-): Promise<Answer> {
-  return route.oneShot(send, statement, limit, admission, error => {
-    if (limit.ended) return limit.error(route.name, 'maybe')
-    if (error instanceof DatabaseError) return error
-    const target = route.target()
-    const { severity } = error as { severity?: unknown }
-    if (typeof severity === 'string')
-      return sqlError(error, route.name, target, 'maybe', mayCommitInside(statement.text))
-    return connectionLost(error, route.name, target, 'maybe')
-  })
 }

@@ -8,7 +8,7 @@ import {
   connectDeadline,
   connectionLost,
   DatabaseError,
-  endsSession,
+  isConnectionLoss,
   noRoute,
   type RouteName,
 } from './errors.ts'
@@ -82,8 +82,7 @@ export async function measure(
 function onlyRead(error: unknown, route: Route, { deadlineMs }: Limit): unknown {
   if (!(error instanceof DatabaseError)) return error
   if (error.reason === 'query-deadline') return connectDeadline(route.name, route.target(), deadlineMs)
-  if (error.reason === 'connection-lost' || endsSession(error))
-    return connectionLost(error.cause ?? error, route.name, route.target(), 'no')
+  if (isConnectionLoss(error)) return connectionLost(error.cause ?? error, route.name, route.target(), 'no')
   return error
 }
 

@@ -7,7 +7,18 @@
 import { Breaker, type Change } from './breaker.ts'
 import { ServerConnection } from './connection.ts'
 import type { Answer, Driver, DriverConnection, Statement } from './drivers/driver.ts'
-import { badUrl, connectDeadline, connectFailed, DatabaseError, type RouteName, refused } from './errors.ts'
+import {
+  badUrl,
+  connectDeadline,
+  connectFailed,
+  connectionLost,
+  DatabaseError,
+  isServerError,
+  type RouteName,
+  refused,
+  sqlError,
+} from './errors.ts'
+import { mayCommitInside } from './guard.ts'
 import { Latency } from './latency.ts'
 import { Leases } from './leases.ts'
 import { Limit, within } from './limit.ts'
@@ -130,8 +141,7 @@ export class Route {
   #explain(error: unknown, limit: Limit, target: Target): DatabaseError {
     if (limit.ended) return connectDeadline(this.name, target, limit.deadlineMs)
     if (error instanceof DatabaseError) return error
-    if (typeof (error as { severity?: unknown }).severity === 'string')
-      return refused(error, this.name, target)
+    if (isServerError(error)) return refused(error, this.name, target)
     return connectFailed(error, this.name, target)
   }
 
@@ -141,7 +151,6 @@ export class Route {
     statement: Statement,
     limit: Limit,
     admission: Admission,
-    explain: (error: unknown) => DatabaseError,
   ): Promise<Answer> {
     const began = performance.now()
     let answer: Answer | undefined
@@ -150,7 +159,7 @@ export class Route {
       answer = await within(send(this.target(), statement, limit.signal), limit.signal)
       return answer
     } catch (error) {
-      failure = explain(error)
+      failure = this.#explainOneShot(error, statement, limit)
       throw failure
     } finally {
       const ms = performance.now() - began
@@ -160,6 +169,14 @@ export class Route {
       } else if (failure.reason === 'connection-lost') this.failed(failure, admission)
       this.reportQuery(statement, ms, answer, failure)
     }
+  }
+
+  /** By HTTP nothing tells whether a request that failed had arrived: it may have run. */
+  #explainOneShot(error: unknown, { text }: Statement, limit: Limit): DatabaseError {
+    if (limit.ended) return limit.error(this.name, 'maybe')
+    if (error instanceof DatabaseError) return error
+    if (isServerError(error)) return sqlError(error, this.name, this.target(), 'maybe', mayCommitInside(text))
+    return connectionLost(error, this.name, this.target(), 'maybe')
   }
 
   /** A statement was answered on a connection of this route. */
@@ -199,6 +216,6 @@ export class Route {
 /** Not for a wrong password or an unknown database: the next server of the same URL would say the same. */
 function anotherHostMayHelp(error: unknown): boolean {
   if (error instanceof DatabaseError && error.reason === 'driver-missing') return false
-  const { severity, code } = error as { severity?: unknown; code?: unknown }
-  return typeof severity !== 'string' || /^(08|53|57|58)/.test(String(code))
+  const { code } = error as { code?: unknown }
+  return !isServerError(error) || /^(08|53|57|58)/.test(String(code))
 }

@@ -8,7 +8,7 @@
  * never interleave (each is one turn of the event loop), hence nothing of a sealed run is sent any more,
  * whatever handle the function uses: handles find their run through context.ts.
  */
-import { DatabaseError, endsSession, type RouteName, runSealed } from './errors.ts'
+import { DatabaseError, isConnectionLoss, type RouteName, runSealed } from './errors.ts'
 
 export class Run {
   /** Aborts what waits for a connection, or for an answer, when the run is sealed. */
@@ -38,12 +38,7 @@ export class Run {
   failed(error: unknown): void {
     if (!(error instanceof DatabaseError)) return
     const { reason } = error
-    if (
-      reason === 'connection-lost' ||
-      reason === 'commit-unknown' ||
-      reason === 'query-deadline' ||
-      endsSession(error)
-    )
+    if (reason === 'commit-unknown' || reason === 'query-deadline' || isConnectionLoss(error))
       this.lostOn = error.route
   }
 

@@ -20,8 +20,8 @@ import {
   commitUnknown,
   connectionLost,
   DatabaseError,
-  endsSession,
   handleEnded,
+  isConnectionLoss,
   queryAborted,
   transactionEnded,
   transactionFailed,
@@ -135,7 +135,7 @@ async function begun(
       connection.markUnusable()
       pool.release(connection)
       if (!(error instanceof DatabaseError)) throw error
-      if (error.reason !== 'connection-lost' && !endsSession(error)) throw error
+      if (!isConnectionLoss(error)) throw error
       if (!idleBefore) throw connectionLost(error.cause ?? error, route.name, connection.target, 'no')
     }
   }
@@ -312,11 +312,10 @@ class Transaction implements OpenTransaction {
 }
 
 const outcomeUnknown = (error: DatabaseError) =>
-  error.reason === 'connection-lost' ||
   error.reason === 'query-deadline' ||
   error.reason === 'query-aborted' ||
   error.reason === 'bad-answer' ||
-  endsSession(error)
+  isConnectionLoss(error)
 
 /** Open from SAVEPOINT to RELEASE or ROLLBACK TO. */
 class OpenSavepoint implements Savepoint {
