@@ -112,7 +112,7 @@ function parsed(words: readonly string[]) {
   }
 }
 
-export function baseUrl(word: string): string {
+function baseUrl(word: string): string {
   const url = URL.parse(word)
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     const hint =

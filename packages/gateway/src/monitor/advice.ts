@@ -5,7 +5,7 @@
  */
 import type { Benchmark } from './benchmark.ts'
 import type { Check } from './checks.ts'
-import type { LatencyFigures } from './latencies.ts'
+import { type LatencyFigures, percentileOf } from './latencies.ts'
 import type { PerformancePage } from './performance-page.ts'
 import type { ThresholdResult } from './thresholds.ts'
 import { ms, ofAll, plural, rate, workerMs } from './units.ts'
@@ -150,7 +150,7 @@ function routes(page: PerformancePage): Advice[] {
   return advice
 }
 
-const median = ({ percentiles }: LatencyFigures) => percentiles[0]!.ms ?? 0
+const median = (figures: LatencyFigures) => percentileOf(figures, 50).ms ?? 0
 
 /** Which part of an answer's time is the largest, where it is long. */
 function where({ split, service }: Benchmark, page: PerformancePage | null): Advice[] {
@@ -187,15 +187,14 @@ function where({ split, service }: Benchmark, page: PerformancePage | null): Adv
   return advice
 }
 
-const hasTail = ({ latency: { count, max, percentiles } }: Benchmark, upTo: number | null) => {
-  const p50 = percentiles[0]!.ms ?? 0
+const hasTail = ({ latency }: Benchmark, upTo: number | null) => {
+  const { count, max } = latency
+  const p50 = median(latency)
   return count >= 100 && upTo !== null && max !== null && upTo >= 10 * p50 && upTo - p50 >= worthMs
 }
 
-const p99Of = ({ percentiles }: LatencyFigures) => percentiles.find(({ percentile }) => percentile === 99)!
-
 function tail(run: Benchmark): Advice[] {
-  const [p50, p99] = [median(run.latency), p99Of(run.latency).ms]
+  const [p50, p99] = [median(run.latency), percentileOf(run.latency, 99).ms]
   if (p99 === null || !hasTail(run, p99)) return []
   return [
     {
@@ -228,8 +227,8 @@ function method(run: Benchmark, thresholds: readonly ThresholdResult[]): Advice[
       advice: `the endpoint does not keep up with ${plural(plan.concurrency, 'connection')}: lower --rate, or raise --concurrency to see if it is the connections`,
     })
   }
-  const { slower } = p99Of(latency)
-  if (latency.count < enoughForP99 && (thresholds.some(restsOnFew) || hasTail(run, p99Of(latency).ms))) {
+  const { ms: p99, slower } = percentileOf(latency, 99)
+  if (latency.count < enoughForP99 && (thresholds.some(restsOnFew) || hasTail(run, p99))) {
     advice.push({
       figure: `of ${plural(latency.count, 'latency', 'latencies')} ${slower === 0 ? 'none was' : plural(slower, 'was', 'were')} slower than the p99`,
       advice: `to rely on p99 and beyond, measure more: --requests ${enoughForP99} or a longer --duration`,

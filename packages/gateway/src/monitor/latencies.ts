@@ -24,6 +24,9 @@ export interface PercentileFigure {
   readonly slower: number
 }
 
+export const percentileOf = ({ percentiles }: LatencyFigures, percentile: Percentile): PercentileFigure =>
+  percentiles.find(each => each.percentile === percentile)!
+
 /** `from` included, `to` excluded, in ms. */
 export interface Bar {
   readonly fromMs: number

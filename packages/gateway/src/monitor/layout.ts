@@ -52,7 +52,7 @@ export function paragraph(before: Line, text: Span, width: number): Line[] {
 /** A unit stays with its figure. */
 const breaks = / (?!(?:ms|s|%)(?:[^\w]|$))/
 
-export function wrap(text: string, width: number): string[] {
+function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   let line = ''
   for (const word of text.split(breaks)) {

@@ -61,7 +61,7 @@ export function readPerformancePage(body: any): PerformancePage {
       ? { open: sockets.open, opened: sockets.opened, reused: sockets.reused, failed: sockets.failed }
       : null,
     routes: ((routes ?? []) as unknown[]).flatMap(readRoute),
-    recommendations: recommendations,
+    recommendations,
   }
 }
 
@@ -71,8 +71,8 @@ function readRoute(route: unknown): PageRoute[] {
   const { name, breaker, nextTrial, fallbacks, lastError } = route
   return [
     {
-      name: name,
-      breaker: breaker,
+      name,
+      breaker,
       nextTrial: typeof nextTrial === 'string' ? nextTrial : null,
       fallbacks: typeof fallbacks === 'number' ? fallbacks : 0,
       connectLatency: readLatency(route.connectLatency),

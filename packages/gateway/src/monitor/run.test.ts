@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest'
 import { readMonitorOptions } from '../cli/monitor-options.ts'
 import type { Answer, Ask, Clock } from './answer.ts'
-import { monitor, type Progress } from './run.ts'
+import type { Progress } from './progress.ts'
+import { monitor } from './run.ts'
 
 class VirtualClock implements Clock {
   #now = 0

@@ -13,23 +13,9 @@ import { rounded } from './latencies.ts'
 import { Load, type LoadPlan, type Sending } from './load.ts'
 import type { MonitorOptions } from './options.ts'
 import type { PerformancePage } from './performance-page.ts'
+import type { Progress } from './progress.ts'
 import { type Report, reportOf } from './report.ts'
 import { Tally } from './tally.ts'
-
-export type Progress =
-  | { readonly at: 'checks' }
-  | { readonly at: 'warm-up' }
-  | {
-      readonly at: 'benchmark'
-      /** From 0 to 1. */
-      readonly part: number
-      readonly settled: number
-      readonly failed: number
-      /** Successful answers a second since the start. */
-      readonly perSecond: number
-      readonly p50Ms: number | null
-      readonly p99Ms: number | null
-    }
 
 export interface Surroundings {
   ask: Ask

@@ -5,7 +5,7 @@ import { check, type PageName, pageNames, pagePath } from './checks.ts'
 import { Load, type LoadPlan } from './load.ts'
 import { type Measured, reportOf } from './report.ts'
 import { Tally } from './tally.ts'
-import { type Look, progressLine, textOf } from './text.ts'
+import { type Look, textOf } from './text.ts'
 import type { Threshold } from './thresholds.ts'
 
 const plain = (width: number): Look => ({ width, colour: false, blocks: false })
@@ -182,31 +182,5 @@ describe('everywhere', () => {
     const text = textOf(reportOf(healthy), terminal(80))
     expect(text).toContain('\u001b[32mHEALTHY\u001b[39m')
     expect(withoutColours(text)).toBe(textOf(reportOf(healthy), { ...terminal(80), colour: false }))
-  })
-})
-
-describe('the live line', () => {
-  const progress = {
-    at: 'benchmark',
-    part: 0.4567,
-    settled: 457,
-    failed: 3,
-    perSecond: 123.4,
-    p50Ms: 12,
-    p99Ms: 310,
-  } as const
-
-  test('says how far, how many, how fast', () => {
-    expect(progressLine(progress, 100)).toBe(
-      '  █████████░░░░░░░░░░░  45 %  457 done  3 failed  123/s  p50 12 ms  p99 310 ms',
-    )
-  })
-
-  test('is shorter than the terminal is wide', () => {
-    for (const width of [1, 10, 30, 50, 60, 80]) {
-      for (const at of [progress, { at: 'checks' }, { at: 'warm-up' }] as const) {
-        expect(progressLine(at, width).length).toBeLessThan(width)
-      }
-    }
   })
 })

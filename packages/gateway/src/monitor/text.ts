@@ -6,7 +6,7 @@
  */
 import type { Benchmark } from './benchmark.ts'
 import type { Check, Verdict } from './checks.ts'
-import type { LatencyFigures } from './latencies.ts'
+import { type LatencyFigures, percentileOf } from './latencies.ts'
 import {
   indent,
   type Line,
@@ -20,7 +20,6 @@ import {
 } from './layout.ts'
 import type { PageLatency, PerformancePage } from './performance-page.ts'
 import type { Report } from './report.ts'
-import type { Progress } from './run.ts'
 import type { ThresholdResult } from './thresholds.ts'
 import { ms, ofAll, percent, plural, rate, workerMs } from './units.ts'
 
@@ -181,15 +180,12 @@ function latencyLines(
     ...(loop === 'open'
       ? paragraph(
           [indent],
-          `From sending, as a closed loop would count: p50 ${ms(figure(service, 50))}, p99 ${ms(figure(service, 99))}, max ${ms(service.max)}`,
+          `From sending, as a closed loop would count: p50 ${ms(percentileOf(service, 50).ms)}, p99 ${ms(percentileOf(service, 99).ms)}, max ${ms(service.max)}`,
           width,
         )
       : []),
   ]
 }
-
-const figure = ({ percentiles }: LatencyFigures, wanted: number) =>
-  percentiles.find(({ percentile }) => percentile === wanted)!.ms
 
 /** Round by construction; without the noise of binary fractions. */
 const edge = (value: number) => `${Number(value.toPrecision(3))}`
@@ -309,7 +305,7 @@ function splitLines({ split, service }: Benchmark, width: number): Line[] {
   }
   const row = (name: string, of: LatencyFigures, written: (value: number | null) => string): Line => [
     name,
-    ...[50, 95, 99].map(wanted => written(figure(of, wanted))),
+    ...([50, 95, 99] as const).map(wanted => written(percentileOf(of, wanted).ms)),
     written(of.max),
     `${of.count}`,
   ]
@@ -380,7 +376,9 @@ function thresholdLines(all: readonly ThresholdResult[], width: number): Line[] 
 
 /** Reached without a finding only, so both were measured. */
 function nothingToDo(run: Benchmark | null, page: PerformancePage | null): string {
-  const failures = run ? `${ofAll(run.failed, run.requests)} failed, p95 ${ms(figure(run.latency, 95))}` : ''
+  const failures = run
+    ? `${ofAll(run.failed, run.requests)} failed, p95 ${ms(percentileOf(run.latency, 95).ms)}`
+    : ''
   return ['none', failures, page?.connectionType].filter(Boolean).join('; ')
 }
 
@@ -394,26 +392,4 @@ function verdict({ verdict, reasons, exitCode, benchmark }: Report, width: numbe
     // Without a benchmark the checks stand right above.
     ...(benchmark ? reasons.flatMap(reason => paragraph([indent, '- '], reason, width)) : []),
   ]
-}
-
-/** The live line, no longer than the terminal is wide. */
-export const progressLine = (progress: Progress, width: number): string =>
-  progressText(progress, width).slice(0, Math.max(0, width - 1))
-
-function progressText(progress: Progress, width: number): string {
-  if (progress.at === 'checks') return `${indent}checking the health pages`
-  if (progress.at === 'warm-up') return `${indent}warming up`
-  const { part, settled, failed, perSecond, p50Ms, p99Ms } = progress
-  const filled = Math.round(part * 20)
-  const words = [
-    `${indent}${'█'.repeat(filled)}${'░'.repeat(20 - filled)} ${`${Math.floor(part * 100)}`.padStart(3)} %`,
-    `${settled} done`,
-    `${failed} failed`,
-    rate(perSecond),
-    `p50 ${ms(p50Ms)}`,
-    `p99 ${ms(p99Ms)}`,
-  ]
-  // What comes last is what can be missed.
-  while (words.length > 1 && words.join('  ').length >= width) words.pop()
-  return words.join('  ')
 }

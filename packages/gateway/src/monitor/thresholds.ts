@@ -1,5 +1,5 @@
 /** Limits, each beside what was measured. */
-import type { Percentile } from './latencies.ts'
+import { type Percentile, percentileOf } from './latencies.ts'
 import type { Figures } from './tally.ts'
 
 export type Threshold =
@@ -61,5 +61,5 @@ function latency(figures: Figures | null, wanted: Percentile | 'mean' | 'max'): 
   if (!figures) return null
   if (wanted === 'mean') return figures.latency.mean
   if (wanted === 'max') return figures.latency.max
-  return figures.latency.percentiles.find(({ percentile }) => percentile === wanted)?.ms ?? null
+  return percentileOf(figures.latency, wanted).ms
 }
