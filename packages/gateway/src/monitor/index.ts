@@ -3,7 +3,7 @@
  *
  *     options ──▶ run ──▶ checks, performance-page, shape    what the four health pages say
  *                  │ ──▶ load ──▶ tally, latencies           when to send, and what came of it
- *                  │ ──▶ progress                           the live line, meanwhile
+ *                  │ ──▶ progress                            the live line, meanwhile
  *                  ▼
  *               report ◀── thresholds, advice                one plain value
  *                  │
