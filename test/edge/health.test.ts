@@ -1,24 +1,10 @@
 /** The health routes in workerd: what they ask of the database, and that what they say was measured. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { FaultProxy } from '../support/fault-proxy.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { inParallel } from '../support/parallel.ts'
-import { freshDatabase } from '../support/postgres.ts'
-import { runWorker } from '../support/worker.ts'
+import { twoRoutes } from './two-routes.ts'
 
-const database = await freshDatabase()
-const hyperdrive = await FaultProxy.start(database.url)
-const direct = await FaultProxy.start(database.url)
-const worker = await runWorker(new URL('../workers/health.ts', import.meta.url), {
-  hyperdrives: { HYPERDRIVE: hyperdrive.url },
-  bindings: { DATABASE_URL: direct.url },
-})
-
-afterAll(async () => {
-  await worker.stop()
-  await hyperdrive.stop()
-  await direct.stop()
-})
+const { database, hyperdrive, direct, worker } = await twoRoutes('health')
 
 let tests = 0
 let before = { hyperdrive: 0, direct: 0 }

@@ -1,24 +1,10 @@
 /** One connection for a request, closed when the request is done with it: not before, and in nobody's way. */
 import pg from 'pg'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { FaultProxy } from '../support/fault-proxy.ts'
-import { freshDatabase } from '../support/postgres.ts'
-import { runWorker } from '../support/worker.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { twoRoutes } from './two-routes.ts'
 
-const database = await freshDatabase()
+const { database, hyperdrive, direct, worker } = await twoRoutes('lifetime')
 await database.query('create table notes (text text)')
-const hyperdrive = await FaultProxy.start(database.url)
-const direct = await FaultProxy.start(database.url)
-const worker = await runWorker(new URL('../workers/lifetime.ts', import.meta.url), {
-  hyperdrives: { HYPERDRIVE: hyperdrive.url },
-  bindings: { DATABASE_URL: direct.url },
-})
-
-afterAll(async () => {
-  await worker.stop()
-  await hyperdrive.stop()
-  await direct.stop()
-})
 
 let accepted = 0
 beforeEach(async () => {

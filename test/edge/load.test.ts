@@ -3,34 +3,20 @@
  *
  * SLUICE_REQUESTS=20000 sends that many in place of 1,000, four of five under `run`.
  */
-import { afterAll, expect, test } from 'vitest'
-import { FaultProxy } from '../support/fault-proxy.ts'
+import { expect, test } from 'vitest'
 import { inParallel } from '../support/parallel.ts'
-import { freshDatabase } from '../support/postgres.ts'
-import { runWorker } from '../support/worker.ts'
+import { twoRoutes } from './two-routes.ts'
 
 const requests = Number(process.env.SLUICE_REQUESTS ?? 1_000)
 const atOnce = 50
 /** Without `run` each query opens a connection of its own, which costs more than all else. */
 const alone = requests / 5
 
-const database = await freshDatabase()
+const { database, hyperdrive, direct, worker } = await twoRoutes('load')
 await database.query(`
   create table accounts (id int primary key, owner text, balance int not null);
   create table transfers (request int);
   insert into accounts select id, 'owner ' || id, 0 from generate_series(1, 100) as id`)
-const hyperdrive = await FaultProxy.start(database.url)
-const direct = await FaultProxy.start(database.url)
-const worker = await runWorker(new URL('../workers/load.ts', import.meta.url), {
-  hyperdrives: { HYPERDRIVE: hyperdrive.url },
-  bindings: { DATABASE_URL: direct.url },
-})
-
-afterAll(async () => {
-  await worker.stop()
-  await hyperdrive.stop()
-  await direct.stop()
-})
 
 async function send(path: string, from: number, count: number): Promise<void> {
   const answers = await inParallel(count, atOnce, async n => {

@@ -2,27 +2,13 @@
  * What requests share is never lost with one of them: a request answers early, or its client goes away, while it owns
  * the readiness probe, the breaker's trial or a connection of the bounded route; the next works.
  */
-import { afterAll, beforeEach, expect, test } from 'vitest'
-import { FaultProxy } from '../support/fault-proxy.ts'
+import { beforeEach, expect, test } from 'vitest'
 import { inParallel } from '../support/parallel.ts'
-import { freshDatabase } from '../support/postgres.ts'
-import { runWorker } from '../support/worker.ts'
+import { twoRoutes } from './two-routes.ts'
 
 const maxConnections = 2
 
-const database = await freshDatabase()
-const hyperdrive = await FaultProxy.start(database.url)
-const direct = await FaultProxy.start(database.url)
-const worker = await runWorker(new URL('../workers/orphans.ts', import.meta.url), {
-  hyperdrives: { HYPERDRIVE: hyperdrive.url },
-  bindings: { DATABASE_URL: direct.url, OPTIONS: { maxConnections } },
-})
-
-afterAll(async () => {
-  await worker.stop()
-  await hyperdrive.stop()
-  await direct.stop()
-})
+const { hyperdrive, direct, worker } = await twoRoutes('orphans', { OPTIONS: { maxConnections } })
 
 let tests = 0
 beforeEach(() => {

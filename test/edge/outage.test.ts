@@ -1,26 +1,12 @@
 /** A whole outage of the route behind the binding, under a steady load: who tries it, who waits, how traffic returns. */
-import { afterAll, expect, test } from 'vitest'
-import { FaultProxy } from '../support/fault-proxy.ts'
-import { freshDatabase } from '../support/postgres.ts'
-import { runWorker } from '../support/worker.ts'
+import { expect, test } from 'vitest'
 import type { Written } from '../workers/writes.ts'
+import { twoRoutes } from './two-routes.ts'
 
 const connectDeadlineMs = 1_200
 
-const database = await freshDatabase()
+const { database, hyperdrive, direct, worker } = await twoRoutes('writes', { OPTIONS: { connectDeadlineMs } })
 await database.query('create table writes (id int, part int)')
-const hyperdrive = await FaultProxy.start(database.url)
-const direct = await FaultProxy.start(database.url)
-const worker = await runWorker(new URL('../workers/writes.ts', import.meta.url), {
-  hyperdrives: { HYPERDRIVE: hyperdrive.url },
-  bindings: { DATABASE_URL: direct.url, OPTIONS: { connectDeadlineMs } },
-})
-
-afterAll(async () => {
-  await worker.stop()
-  await hyperdrive.stop()
-  await direct.stop()
-})
 
 let ids = 0
 const info = async () => (await worker.json('/info')).routes[0]

@@ -1,24 +1,11 @@
 /** What `readOnly` and `repeatable` allow: a second run, on the next route, after the first can send nothing more. */
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { FaultProxy, type Moment } from '../support/fault-proxy.ts'
-import { freshDatabase } from '../support/postgres.ts'
-import { runWorker } from '../support/worker.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Moment } from '../support/fault-proxy.ts'
+import { twoRoutes } from './two-routes.ts'
 
 const queryDeadlineMs = 1_000
 
-const database = await freshDatabase()
-const hyperdrive = await FaultProxy.start(database.url)
-const direct = await FaultProxy.start(database.url)
-const worker = await runWorker(new URL('../workers/rerun.ts', import.meta.url), {
-  hyperdrives: { HYPERDRIVE: hyperdrive.url },
-  bindings: { DATABASE_URL: direct.url, OPTIONS: { queryDeadlineMs } },
-})
-
-afterAll(async () => {
-  await worker.stop()
-  await hyperdrive.stop()
-  await direct.stop()
-})
+const { database, hyperdrive, direct, worker } = await twoRoutes('rerun', { OPTIONS: { queryDeadlineMs } })
 
 let tests = 0
 let driver = ''

@@ -1,32 +1,24 @@
 /**
  * No acknowledged write is lost, and none is there twice, whatever happens to the route behind the binding.
  *
- *     Worker ──HYPERDRIVE──▶ proxy ──▶ PostgreSQL      the proxy fails on demand
- *        └────DATABASE_URL──▶ proxy ──▶     "
- *
  * Each write is a row of its own without a unique key, so that counting rows tells: 'ok' means once, an error that
  * says `sent: 'no'` means not at all, one that says 'maybe' means once at most.
  *
  * SLUICE_WRITES=500 sends that many writes per fault in place of 36.
  */
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Fault, FaultProxy } from '../support/fault-proxy.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Fault } from '../support/fault-proxy.ts'
 import { inParallel } from '../support/parallel.ts'
-import { freshDatabase } from '../support/postgres.ts'
-import { runWorker } from '../support/worker.ts'
 import type { Outcome, Written } from '../workers/writes.ts'
+import { twoRoutes } from './two-routes.ts'
 
 const connectDeadlineMs = 1_500
 /** Leaves a write both routes' connect deadlines. */
 const queryDeadlineMs = 3_500
 const writesPerFault = Number(process.env.SLUICE_WRITES ?? 36)
 
-const database = await freshDatabase()
-const hyperdrive = await FaultProxy.start(database.url)
-const direct = await FaultProxy.start(database.url)
-const worker = await runWorker(new URL('../workers/writes.ts', import.meta.url), {
-  hyperdrives: { HYPERDRIVE: hyperdrive.url },
-  bindings: { DATABASE_URL: direct.url, OPTIONS: { connectDeadlineMs, queryDeadlineMs } },
+const { database, hyperdrive, direct, worker } = await twoRoutes('writes', {
+  OPTIONS: { connectDeadlineMs, queryDeadlineMs },
 })
 await database.query(`
   create table writes (id int, part int);
@@ -35,12 +27,6 @@ await database.query(`
     commit;
     raise exception 'Failed to acquire a connection from the pool' using errcode = '53300';
   end $$`)
-
-afterAll(async () => {
-  await worker.stop()
-  await hyperdrive.stop()
-  await direct.stop()
-})
 
 let nextId = 1
 let manager = ''
