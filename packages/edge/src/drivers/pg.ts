@@ -8,15 +8,16 @@ import {
   type Answer,
   type ConnectRequest,
   type Driver,
-  type DriverConnection,
   type Field,
   type Statement,
   startupOptions,
 } from './driver.ts'
+import { logIn, StreamConnection } from './stream-connection.ts'
 
 export const pgDriver: Driver = {
   name: 'pg',
-  async connect({ target, dial, signal, sendCancel }: ConnectRequest) {
+  async connect(request: ConnectRequest) {
+    const { target, dial, signal } = request
     const { Client } = await loadPg()
     const stream = await dial()
     const options = startupOptions(target)
@@ -34,17 +35,8 @@ export const pgDriver: Driver = {
     })
     // A connection that breaks while idle is noticed at its next checkout; unheard, it would end the process.
     client.on('error', () => {})
-    const abort = () => stream.destroy(signal.reason as Error)
-    signal.addEventListener('abort', abort, { once: true })
-    try {
-      await client.connect()
-    } catch (error) {
-      stream.destroy()
-      throw error
-    } finally {
-      signal.removeEventListener('abort', abort)
-    }
-    return new PgConnection(client, stream, sendCancel && (signal => sendCancel(stream, signal)))
+    await logIn(stream, signal, () => client.connect())
+    return new PgConnection(client, stream, request)
   },
 }
 
@@ -59,15 +51,12 @@ async function loadPg() {
   }
 }
 
-class PgConnection implements DriverConnection {
-  readonly cancel: DriverConnection['cancel']
+class PgConnection extends StreamConnection {
   readonly #client: Client
-  readonly #stream: DriverStream
 
-  constructor(client: Client, stream: DriverStream, cancel: DriverConnection['cancel']) {
+  constructor(client: Client, stream: DriverStream, request: ConnectRequest) {
+    super(stream, request)
     this.#client = client
-    this.#stream = stream
-    this.cancel = cancel
   }
 
   query(statement: Statement): Promise<Answer> {
@@ -76,17 +65,8 @@ class PgConnection implements DriverConnection {
     })
   }
 
-  get status() {
-    return this.#stream.status
-  }
-  get closed() {
-    return this.#stream.closed || this.#stream.ending
-  }
   close() {
     this.#client.end().catch(() => {})
-  }
-  destroy() {
-    this.#stream.destroy()
   }
 }
 

@@ -15,11 +15,11 @@ import {
   type Answer,
   type ConnectRequest,
   type Driver,
-  type DriverConnection,
   type Statement,
   shaped,
   startupOptions,
 } from './driver.ts'
+import { logIn, StreamConnection } from './stream-connection.ts'
 
 /** postgres.js would encode parameters by the types that the server tells: ours are text already. */
 const asIs = { to: 0, from: [] as number[], serialize: (text: string) => text, parse: (text: string) => text }
@@ -29,7 +29,8 @@ const maxParameters = 65_533
 
 export const postgresDriver: Driver = {
   name: 'postgres',
-  async connect({ target, dial, signal, sendCancel }: ConnectRequest) {
+  async connect(request: ConnectRequest) {
+    const { target, dial, signal } = request
     const { default: connect } = await loadPostgres()
     const stream = await dial()
     stream.answersEmptyQuery = true
@@ -63,17 +64,8 @@ export const postgresDriver: Driver = {
         return stream
       },
     } as never) as unknown as postgres.Sql
-    const abort = () => stream.destroy(signal.reason as Error)
-    signal.addEventListener('abort', abort, { once: true })
-    try {
-      await client.unsafe('')
-    } catch (error) {
-      stream.destroy()
-      throw error
-    } finally {
-      signal.removeEventListener('abort', abort)
-    }
-    return new PostgresConnection(client, stream, sendCancel && (signal => sendCancel(stream, signal)))
+    await logIn(stream, signal, () => client.unsafe(''))
+    return new PostgresConnection(client, stream, request)
   },
 }
 
@@ -87,15 +79,12 @@ async function loadPostgres() {
   }
 }
 
-class PostgresConnection implements DriverConnection {
-  readonly cancel: DriverConnection['cancel']
+class PostgresConnection extends StreamConnection {
   readonly #client: postgres.Sql
-  readonly #stream: DriverStream
 
-  constructor(client: postgres.Sql, stream: DriverStream, cancel: DriverConnection['cancel']) {
+  constructor(client: postgres.Sql, stream: DriverStream, request: ConnectRequest) {
+    super(stream, request)
     this.#client = client
-    this.#stream = stream
-    this.cancel = cancel
   }
 
   async query(statement: Statement): Promise<Answer> {
@@ -126,17 +115,8 @@ class PostgresConnection implements DriverConnection {
     }
   }
 
-  get status() {
-    return this.#stream.status
-  }
-  get closed() {
-    return this.#stream.closed || this.#stream.ending
-  }
   close() {
     this.#client.end({ timeout: 0 }).catch(() => {})
-  }
-  destroy() {
-    this.#stream.destroy()
   }
 }
 
