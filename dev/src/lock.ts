@@ -76,20 +76,15 @@ const readHolder = (file: string): Promise<Holder | null> =>
     .then(JSON.parse)
     .catch(() => null)
 
-const linked = (from: string, to: string) =>
-  link(from, to).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EEXIST') return false
-      throw error
-    },
-  )
+const linked = (from: string, to: string) => unless('EEXIST', link(from, to))
+const renamed = (from: string, to: string) => unless('ENOENT', rename(from, to))
 
-const renamed = (from: string, to: string) =>
-  rename(from, to).then(
+/** False if it failed for this reason. */
+const unless = (code: string, done: Promise<void>): Promise<boolean> =>
+  done.then(
     () => true,
     (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false
+      if (error.code === code) return false
       throw error
     },
   )

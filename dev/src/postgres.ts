@@ -11,7 +11,7 @@
  *
  * Not here: as whom it runs (unprivileged.ts), the files (cluster.ts), a server that an earlier start left (lock.ts).
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { chmod, mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
@@ -21,7 +21,7 @@ import { findBinaries, program } from './binaries.ts'
 import { type Cluster, cleanEnvironment, openCluster, SUPERUSER } from './cluster.ts'
 import { clusterInUse, postgresFailed } from './failure.ts'
 import { onAnyPort, PortTaken } from './ports.ts'
-import { children, commandLine, end, isGone, type ProcessId, processId, send } from './processes.ts'
+import { children, commandLine, end, endOf, isGone, type ProcessId, processId, send } from './processes.ts'
 import { type Account, accountFor } from './unprivileged.ts'
 
 export interface PostgresOptions {
@@ -207,12 +207,6 @@ async function kill(pid: number, ended: Promise<string>): Promise<void> {
   await ended
   await Promise.all(all.map(one => isGone(one, 5_000)))
 }
-
-const endOf = (child: ChildProcess) =>
-  new Promise<string>(resolve => {
-    child.once('error', error => resolve(error.message))
-    child.once('exit', (code, signal) => resolve(signal ? `signal ${signal}` : `exit code ${code}`))
-  })
 
 const lastComplaint = (log: string) =>
   log

@@ -5,7 +5,7 @@
  * something else. Together with the moment of birth it is one. So whatever is written down for a later start to find
  * (lock.ts) is both, and a process is only ever ended when both still fit.
  */
-import { execFileSync } from 'node:child_process'
+import { type ChildProcess, execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -55,6 +55,13 @@ export async function end(
     if (await isGone(target, waitMs)) return
   }
 }
+
+/** Fulfilled when a child of ours is gone, or could not be started: with how it ended. */
+export const endOf = (child: ChildProcess): Promise<string> =>
+  new Promise(resolve => {
+    child.once('error', error => resolve(error.message))
+    child.once('exit', (code, signal) => resolve(signal ? `signal ${signal}` : `exit code ${code}`))
+  })
 
 /** A signal to a process that may be gone already. */
 export function send(pid: number, signal: NodeJS.Signals): void {

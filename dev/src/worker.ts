@@ -1,7 +1,7 @@
 /**
  * A Worker in workerd, from its start to its end. Miniflare drives it.
  *
- * Two habits of Miniflare are put right. It ends the process on SIGINT and SIGTERM, at once and whatever else is
+ * Two habits of Miniflare are put right here. It ends the process on SIGINT and SIGTERM, at once and whatever else is
  * running (here PostgreSQL must still shut down): its listeners are taken off. And it does not say which process is
  * workerd, which a later start must know to end it if we are killed: Node's own channel for spawned processes does.
  *
@@ -22,6 +22,7 @@ import {
 import { workerDidNotStart } from './failure.ts'
 import './hyperdrive.ts'
 import { onAnyPort, PortTaken } from './ports.ts'
+import { endOf } from './processes.ts'
 
 export interface WorkerOptions {
   /** What `bundleWorker` gave. */
@@ -123,11 +124,8 @@ function spawnedWorkerd(port: number, onSpawn: (pid: number) => void = () => {})
         !child.spawnargs.some(word => word.endsWith(`=127.0.0.1:${port}`))
       )
         return
-      const ended = new Promise<string>(over => {
-        child.once('exit', (code, by) => over(by ? `signal ${by}` : `exit code ${code}`))
-      })
       onSpawn(child.pid!)
-      resolve({ pid: child.pid!, ended })
+      resolve({ pid: child.pid!, ended: endOf(child) })
     })
   }
   subscribe('child_process', listener)
