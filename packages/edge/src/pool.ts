@@ -4,8 +4,9 @@
  *     take() ─────────────▶ idle connection, at once
  *     acquire() ─▶ idle │ open another │ wait, first come first served ─▶ release() hands over
  *
- * The two owners differ in one question, `mayOpen`: a process opens up to its limit; a request shares one
- * connection among its statements and opens another only while the first is held by a transaction or cursor.
+ * The two owners differ in one flag, `share`: a process opens up to its limit, then its callers wait in line; a request
+ * shares one connection among its statements, opens another only while the first is held by a transaction or cursor,
+ * and where its isolate has no room left asks again, since nothing that it awaits may be another request's.
  *
  * A caller that holds a connection already (a statement beside its own transaction) may pass the limit, to twice it,
  * and goes before the others: it would wait for itself.
