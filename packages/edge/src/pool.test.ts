@@ -5,9 +5,11 @@ import { Pool } from './pool.ts'
 import { Route } from './route.ts'
 
 /** A route whose connections are made of nothing; each knows its number. */
-function line(limit: number, options: { lifetimeMs?: number } = {}) {
+function line(limit: number, options: { lifetimeMs?: number } = {}, share = false) {
   let opened = 0
+  const origin: { refuses: boolean } = { refuses: false }
   const connect = async (): Promise<DriverConnection> => {
+    if (origin.refuses) throw new Error('connect ECONNREFUSED')
     opened++
     const silent = { close() {}, destroy() {} }
     return {
@@ -20,11 +22,13 @@ function line(limit: number, options: { lifetimeMs?: number } = {}) {
   }
   const settings = { ...settingsOf(options), driverFor: () => ({ name: 'pg' as const, connect }) }
   const route = new Route('direct', () => 'postgres://ada@localhost/shop', settings)
-  const pool = new Pool(route, { share: false, limit })
+  const pool = new Pool(route, { share, limit })
   const { signal } = new AbortController()
   const acquire = (nested = false) =>
     pool.acquire('exclusive', { signal, nested, admission: { at: 0, trial: false } })
-  return { pool, acquire, opened: () => opened }
+  const statement = () =>
+    pool.acquire('statement', { signal, nested: false, admission: { at: 0, trial: false } })
+  return { pool, acquire, statement, origin, opened: () => opened }
 }
 
 describe('a pool of a process', () => {
@@ -82,4 +86,43 @@ describe('a pool of a process', () => {
     expect(await waiting).not.toBe(first)
     expect(opened()).toBe(2)
   })
+})
+
+describe.each([
+  ['a process', false],
+  ['a request', true],
+] as const)('a pool of %s whose route begins to refuse', (_, share) => {
+  test('tells every caller at once, while a transaction still holds a connection', async () => {
+    const { acquire, statement, origin } = line(6, {}, share)
+    await acquire()
+    origin.refuses = true
+    const outcomes = await Promise.allSettled(Array.from({ length: 5 }, statement))
+    expect(outcomes.map(outcome => outcome.status === 'rejected' && outcome.reason.reason)).toEqual(
+      Array.from({ length: 5 }, () => 'connect-failed'),
+    )
+  })
+})
+
+test('those who wait when a connection that broke is given back are told that no other can be opened', async () => {
+  const { pool, acquire, origin } = line(2)
+  const [first, second] = [await acquire(), await acquire()]
+  const waiting = Promise.allSettled([acquire(), acquire(), acquire()])
+  origin.refuses = true
+  first.markUnusable()
+  pool.release(first)
+  const outcomes = await waiting
+  expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+  pool.release(second)
+})
+
+test('a pool that closes serves those who wait already, and keeps nothing', async () => {
+  const { pool, acquire, opened } = line(1)
+  const first = await acquire()
+  const waiting = acquire()
+  pool.close()
+  first.markUnusable()
+  pool.release(first)
+  pool.release(await waiting)
+  expect(opened()).toBe(2)
+  expect(pool.take('statement')).toBeUndefined()
 })

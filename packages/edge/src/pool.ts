@@ -50,8 +50,10 @@ export class Pool {
   readonly #policy: PoolPolicy
   readonly #idle: ServerConnection[] = []
   readonly #held = new Set<ServerConnection>()
-  readonly #waiters: Waiter[] = []
+  readonly #waiters = new Set<Waiter>()
+  readonly #nestedWaiters = new Set<Waiter>()
   #opening = 0
+  #openingForWaiters = 0
   #closed = false
 
   constructor(route: Route, policy: PoolPolicy) {
@@ -87,14 +89,14 @@ export class Pool {
     if (connection.status !== 'I') connection.markUnusable()
     const now = Date.now()
     const old = now - connection.openedAt > this.#route.settings.lifetimeMs
-    const reusable = connection.usable && !connection.retired && !old && !this.#closed
+    const reusable = connection.usable && !connection.retired && !old
     // Opened past the limit for a caller that held another: only such a caller may have it next. Handed to one that
     // holds nothing yet, it would be held while its holder waits for one more, and soon all would wait.
     const past = this.#size >= this.#policy.limit
     const next = this.#next()
     const waiter = reusable && next && (next.nested || !past) ? next : undefined
     if (waiter) waiter.take(this.#hold(connection, waiter.heldFor))
-    else if (reusable && !past) {
+    else if (reusable && !past && !this.#closed) {
       connection.idleSince = now
       this.#idle.push(connection)
       return
@@ -140,11 +142,9 @@ export class Pool {
       connection = await this.#connect(options)
     } catch (error) {
       this.#opening--
-      if (isFull(error) && this.#size > 0 && !this.#policy.share) return this.#wait(heldFor, options)
-      // Whoever waited for this connection would only fail the same way, one deadline later each.
-      if (this.#size === 0 && !options.signal.aborted)
-        for (const waiter of this.#waiters.splice(0)) waiter.fail(error)
-      else this.#serveWaiters()
+      if (this.#isWorthWaiting(error)) return this.#wait(heldFor, options)
+      if (options.signal.aborted) this.#serveWaiters()
+      else this.#failWaiters(error)
       throw error
     }
     this.#opening--
@@ -182,12 +182,12 @@ export class Pool {
     const policy = this.#policy
     // A request waits for its own statements, which have deadlines of their own.
     const waitMs = policy.share ? route.settings.queryDeadlineMs : route.settings.connectDeadlineMs
+    const waiters = nested ? this.#nestedWaiters : this.#waiters
     return new Promise((resolve, reject) => {
       const settle = (end: () => void) => {
         clearTimeout(timer)
         signal.removeEventListener('abort', abort)
-        const at = this.#waiters.indexOf(waiter)
-        if (at >= 0) this.#waiters.splice(at, 1)
+        waiters.delete(waiter)
         end()
       }
       const waiter: Waiter = {
@@ -200,33 +200,63 @@ export class Pool {
       const timer = setTimeout(() => waiter.fail(poolExhausted(route.name, this.#size, waitMs)), waitMs)
       if (signal.aborted) return abort()
       signal.addEventListener('abort', abort, { once: true })
-      this.#waiters.push(waiter)
+      waiters.add(waiter)
     })
   }
 
   /** First come, first served, but those who hold a connection already go before: others wait for theirs. */
   #next(): Waiter | undefined {
-    return this.#waiters.find(({ nested }) => nested) ?? this.#waiters[0]
+    const [nested] = this.#nestedWaiters
+    if (nested) return nested
+    const [other] = this.#waiters
+    return other
   }
 
   /** Opens for those who wait, when room has come without a connection to hand over. */
   #serveWaiters(): void {
-    const first = this.#next()
-    if (first === undefined || !this.#mayOpen(first.nested)) return
+    while (this.#openingForWaiters < this.#waiters.size + this.#nestedWaiters.size) {
+      const { nested } = this.#next()!
+      if (!this.#mayOpen(nested)) return
+      this.#openForWaiter(nested)
+    }
+  }
+
+  async #openForWaiter(nested: boolean): Promise<void> {
     this.#opening++
+    this.#openingForWaiters++
     const { signal } = new AbortController()
-    this.#connect({ signal, admission: { at: Date.now(), trial: false }, nested: first.nested })
-      .finally(() => this.#opening--)
-      .then(
-        connection => {
-          this.#held.add(connection)
-          this.release(connection)
-        },
-        error => {
-          if (isFull(error) && this.#size > 0 && !this.#policy.share) return
-          for (const waiter of this.#size === 0 ? [...this.#waiters] : [first]) waiter.fail(error)
-        },
-      )
+    const opened = await this.#connect({ signal, admission: { at: Date.now(), trial: false }, nested }).then(
+      connection => ({ connection }),
+      (error: unknown) => ({ error }),
+    )
+    this.#opening--
+    this.#openingForWaiters--
+    if ('connection' in opened) {
+      const waiter = this.#next()
+      if (waiter) waiter.take(this.#hold(opened.connection, waiter.heldFor))
+      else {
+        this.#held.add(opened.connection)
+        this.release(opened.connection)
+      }
+    } else if (!this.#isWorthWaiting(opened.error)) this.#failWaiters(opened.error)
+  }
+
+  /** A full server, while this process has connections to it: one of them will come free. */
+  #isWorthWaiting(error: unknown): boolean {
+    return isFull(error) && this.#size > 0 && !this.#policy.share
+  }
+
+  /**
+   * Tells those who wait that no connection could be opened, so that they take another way: all of them where nothing
+   * else can serve them, or they would fail the same way one deadline later each; else one for each failure.
+   */
+  #failWaiters(error: unknown): void {
+    const all = this.#policy.share || this.#size === 0
+    if (all) for (const waiter of [...this.#nestedWaiters, ...this.#waiters]) waiter.fail(error)
+    else {
+      this.#next()?.fail(error)
+      this.#serveWaiters()
+    }
   }
 }
 
