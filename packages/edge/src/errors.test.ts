@@ -37,6 +37,7 @@ const quoted: Record<Reason, DatabaseError[]> = {
   'query-deadline': [
     errors.queryDeadline('direct', 30_000, 'maybe'),
     errors.queryDeadline(undefined, 30_000, 'no'),
+    errors.nestedStillOpen('direct', 30_000),
   ],
   'query-aborted': [errors.queryAborted('direct', gone, 'maybe'), errors.queryAborted(undefined, gone, 'no')],
   'commit-unknown': [

@@ -339,6 +339,19 @@ export const queryDeadline = (route: RouteName | undefined, deadlineMs: number, 
     },
   )
 
+/** The deadline of a statement that waited for a nested transaction beside it, or for one that waits for it in turn. */
+export const nestedStillOpen = (route: RouteName, deadlineMs: number) =>
+  new DatabaseError(
+    `a nested transaction beside this statement was open for ${deadlineMs} ms; the statement was not sent`,
+    {
+      reason: 'query-deadline',
+      code: '57014',
+      route,
+      retryable: false,
+      hint: 'What is started outside of tx.transaction(…) waits until that has ended: start it inside, or do not await it there.',
+    },
+  )
+
 export const queryAborted = (route: RouteName | undefined, cause: unknown, sent: Sent) =>
   new DatabaseError(
     `aborted by its signal${sent === 'maybe' ? ' after the statement was sent' : ' before the statement was sent'}`,

@@ -1,12 +1,13 @@
 /** `@sluice/edge/hono`: the health routes as a Hono app, and one scope for each request as a middleware. */
 import { Hono, type MiddlewareHandler } from 'hono'
 import { type HealthOptions, handleHealth } from './health/index.ts'
+import { pathOf } from './health/options.ts'
 import { DatabaseManager, type Env, type ExecutionContext, type Ways } from './index.ts'
 
 /** `app.route('/', healthRoutes())`: the guide's four routes; see handleHealth. */
 export function healthRoutes(options: HealthOptions = {}): Hono<{ Bindings: Env }> {
   const app = new Hono<{ Bindings: Env }>()
-  const base = options.path ?? '/api/health'
+  const base = pathOf(options)
   for (const path of [base, `${base}/*`]) {
     app.all(path, async (c, next) => {
       const answer = await handleHealth(c.req.raw, c.env, executionContextOf(c), options)

@@ -22,6 +22,7 @@ import {
   DatabaseError,
   handleEnded,
   isConnectionLoss,
+  nestedStillOpen,
   queryAborted,
   transactionEnded,
   transactionFailed,
@@ -179,7 +180,7 @@ class Transaction implements OpenTransaction {
   async send(statement: Statement, options: QueryOptions, of: OpenSavepoint | undefined): Promise<Answer> {
     const limit = this.#limitOf(options)
     try {
-      while (this.#inTheWay(of)) await within(this.#inTheWay(of)!.over, limit.signal)
+      while (this.#inTheWay(of)) await this.#waitFor(this.#inTheWay(of)!, limit)
       this.#first ||= statement.text
       return await this.#enqueue(statement, limit)
     } finally {
@@ -192,7 +193,7 @@ class Transaction implements OpenTransaction {
     const savepoint = new OpenSavepoint(`sluice_${++this.#savepoints}`)
     try {
       // Looked at again in the very turn that opens it: of two that wait, the second waits for the first.
-      while (this.#inTheWay(of)) await within(this.#inTheWay(of)!.over, limit.signal)
+      while (this.#inTheWay(of)) await this.#waitFor(this.#inTheWay(of)!, limit)
       // From here on what is not part of it waits, so that its rollback undoes nothing else.
       this.#open.push(savepoint)
       await this.#enqueue(control(`savepoint ${savepoint.name}`), limit)
@@ -230,6 +231,14 @@ class Transaction implements OpenTransaction {
   #inTheWay(of: OpenSavepoint | undefined): OpenSavepoint | undefined {
     const top = this.#open.at(-1)
     return top === of || context().savepoints?.includes(top as Savepoint) ? undefined : top
+  }
+
+  async #waitFor(other: OpenSavepoint, limit: Limit): Promise<void> {
+    try {
+      await within(other.over, limit.signal)
+    } catch (error) {
+      throw limit.ended === 'deadline' ? nestedStillOpen(this.connection.route.name, limit.deadlineMs) : error
+    }
   }
 
   #over(savepoint: OpenSavepoint): void {

@@ -288,4 +288,24 @@ export const beside = [
     const uneven = [{ who: 'c' }, { who: 'd', note: 'would be lost' }]
     await assert.rejects(sql`insert into beside ${sql.rows(uneven)}`.execute(), { reason: 'bad-parameter' })
   }),
+
+  proves(
+    'two that wait for each other across a nested transaction are told so at the deadline',
+    async world => {
+      const sql = world.sql()
+      await sql.transaction(async tx => {
+        const nestedIsOpen = gate()
+        const outside = nestedIsOpen.opened.then(() => tx`select 1`.with({ deadlineMs: 300 }).execute())
+        await assert.rejects(
+          tx.transaction(async inner => {
+            await inner`select 1`
+            nestedIsOpen.open()
+            await outside
+          }),
+          { reason: 'query-deadline', sent: 'no', message: /nested transaction/ },
+        )
+        assert.deepEqual([...(await tx`select 2 as two`)], [{ two: 2 }])
+      })
+    },
+  ),
 ]

@@ -10,7 +10,7 @@
 import { DatabaseError, type Ways } from '../index.ts'
 import type { Measurement } from '../measure.ts'
 import type { ExecutionContext } from '../scope/run.ts'
-import { type HealthOptions, managerOf } from './options.ts'
+import { type HealthOptions, managerOf, pathOf } from './options.ts'
 import { coarseReason, type Readiness, sharedReadiness } from './probe.ts'
 import { ms, recommendationsFor } from './recommendations.ts'
 import { tokenState } from './token.ts'
@@ -29,7 +29,7 @@ export async function handleHealth(
   options: HealthOptions = {},
 ): Promise<Response | undefined> {
   const { pathname, searchParams } = new URL(request.url)
-  const base = options.path ?? '/api/health'
+  const base = pathOf(options)
   if (pathname !== base && !pathname.startsWith(`${base}/`)) return undefined
   const answer = routes[pathname.slice(base.length).replace(/\/$/, '')]
   if (answer === undefined) return undefined

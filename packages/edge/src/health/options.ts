@@ -15,4 +15,7 @@ export interface HealthOptions {
   readyDeadlineMs?: number
 }
 
+/** Where the routes live, without a slash at its end. */
+export const pathOf = ({ path = '/api/health' }: HealthOptions): string => path.replace(/\/+$/, '')
+
 export const managerOf = (options: HealthOptions): DatabaseManager => options.manager ?? DatabaseManager
