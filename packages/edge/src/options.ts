@@ -1,4 +1,5 @@
 /** What can be set of a manager, with the reason of each default. */
+import type { BreakerState } from './breaker.ts'
 import type { Driver, DriverName } from './drivers/driver.ts'
 import { type NeonOptions, neonDriver } from './drivers/neon.ts'
 import { pgDriver } from './drivers/pg.ts'
@@ -19,8 +20,8 @@ export interface QueryEvent {
 
 export interface RouteChange {
   readonly route: RouteName
-  readonly from: string
-  readonly to: string
+  readonly from: BreakerState['at']
+  readonly to: BreakerState['at']
   /** The error that opened the breaker; no secrets. */
   readonly cause?: Error
 }

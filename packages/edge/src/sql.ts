@@ -82,6 +82,7 @@ export function encoded<T>(make: () => T): T {
     return make()
   } catch (error) {
     if (error instanceof TypeError) throw badParameter(error.message)
+    if (error instanceof RangeError) throw badParameter('fragments are nested too deeply')
     throw error
   }
 }

@@ -412,6 +412,8 @@ describe('redact', () => {
   test('takes the password out, as it is and percent-encoded', () => {
     fc.assert(
       fc.property(word, fc.string(), fc.string(), (password, before, after) => {
+        // A password of asterisks alone looks like what stands in its place.
+        fc.pre(!'***'.includes(password))
         const shown = redact(`${before}${password} ${enc(password)}${after}`, target(password))
         expect(shown).not.toContain(`${before}${password}`)
         expect(shown).toContain('***')

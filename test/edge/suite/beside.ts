@@ -308,4 +308,14 @@ export const beside = [
       })
     },
   ),
+
+  proves(
+    'fragments nested a hundred thousand deep are an error of the library’s, not the engine’s',
+    async world => {
+      const sql = world.sql()
+      let deep = sql`true`
+      for (let depth = 0; depth < 100_000; depth++) deep = sql`not ${deep}`
+      await assert.rejects(sql`select ${deep}`.execute(), { reason: 'bad-parameter' })
+    },
+  ),
 ]

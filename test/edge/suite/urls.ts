@@ -1,6 +1,5 @@
 /** URLs as dashboards hand them out: they connect, on every driver. */
 import assert from 'node:assert/strict'
-import { networkInterfaces } from 'node:os'
 import { type Place, proves } from './case.ts'
 
 const byNeon = (place: Place) =>
@@ -141,19 +140,6 @@ export const urls = [
         assert.doesNotMatch(error.message, /ENOTFOUND|EAI_AGAIN|getaddrinfo/)
         return true
       })
-      const has6 = Object.values(networkInterfaces?.() ?? {}).some(list =>
-        list?.some(({ family }) => family === 'IPv6'),
-      )
-      if (has6 && world.place.runtime !== 'workerd') {
-        const [server] = await world.lab.query(
-          `select current_setting('port') as port, current_setting('listen_addresses') as at`,
-        )
-        if (server.at.includes('::') || server.at === '*')
-          assert.equal(
-            (await world.sql({}, at('[::1]').replace(`:${port}/`, `:${server.port}/`))`select 1`).length,
-            1,
-          )
-      }
     },
     byNeon,
   ),

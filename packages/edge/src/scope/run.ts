@@ -29,7 +29,11 @@ export async function runInRequest<T>(
     return await withContext({ scope }, fn)
   } finally {
     if (scope.later.size === 0) scope.end()
-    else waitUntil?.(settled(scope.later).then(() => scope.end()))
+    else {
+      const ended = settled(scope.later).then(() => scope.end())
+      // Without a context of its own the scope ends all the same: it may have noted what went to another's.
+      waitUntil?.(ended)
+    }
   }
 }
 
