@@ -1,0 +1,66 @@
+/**
+ * What a statement can do to the session that runs it: all that the pooler has to know of its text.
+ *
+ * A plan errs on one side only: it may say that a statement touches what it leaves alone (the connection is then
+ * asked, which costs a round trip), never the reverse.
+ */
+
+/** What may be changed on a server connection and outlive the transaction; bits. */
+export const Touches = {
+  /** SET, RESET, set_config, ALTER … SET in this session: any parameter, role and session authorization included. */
+  settings: 1,
+  /** pg_advisory_lock and its kin of the session level, unlocking included. Not the _xact_ ones. */
+  advisoryLock: 2,
+  /** CREATE TEMP …, SELECT INTO TEMP, anything in pg_temp; DROP TABLE and DISCARD, which may end one. */
+  temporary: 4,
+  /** DECLARE … WITH HOLD, and CLOSE. */
+  holdCursor: 8,
+  /** PREPARE of SQL. */
+  sqlPrepare: 16,
+  /** LOAD of a library: nothing undoes it. */
+  load: 32,
+  /** LISTEN. */
+  listen: 64,
+  /** UNLISTEN. */
+  unlisten: 128,
+  /** Values of parameters may go back to where the connection started: RESET, SET … TO DEFAULT, DISCARD ALL. */
+  reset: 256,
+  /** Prepared statements go: DISCARD ALL, DEALLOCATE. */
+  deallocate: 512,
+} as const
+
+/** What a text needs before it can run on a connection that others use too; bits. */
+export const Needs = {
+  /** Calls currval or lastval: another client's sequence values must not be seen. */
+  sequences: 1,
+  /** Reads pg_prepared_statements (or pg_prepared_statement()). */
+  statementNames: 2,
+  /** Calls pg_cancel_backend or pg_terminate_backend. */
+  backendSignal: 4,
+} as const
+
+export interface StatementPlan {
+  /** Bits of {@link Touches}; 0: the connection is after it as it was before. */
+  readonly touches: number
+  /** Bits of {@link Needs}. */
+  readonly needs: number
+  /** Parameters with a dot in their names that it may set, in lower case: PostgreSQL lists no such values when asked. */
+  readonly customSettings: readonly string[]
+  /** It sets parameters whose names the text does not tell (set_config with a name that is computed or a parameter). */
+  readonly unknownSettings: boolean
+  /** One of its statements is COPY … FROM STDIN: what follows on the wire is data. */
+  readonly copiesIn: boolean
+  /** It may change what other statements mean: CREATE, ALTER, DROP and so on. */
+  readonly changesSchema: boolean
+  /** It is exactly one DEALLOCATE: of this name, or of all. */
+  readonly deallocates: { readonly name: string } | 'all' | null
+  /** The channels that it LISTENs to or UNLISTENs (`*` for all), in their order. */
+  readonly channels: readonly { readonly does: 'listen' | 'unlisten'; readonly channel: string }[]
+  /**
+   * Functions that it calls and the text can't judge: as written, lower case unless quoted, with the schema if there
+   * is one. None of pg_catalog's that are known to be harmless.
+   */
+  readonly functions: readonly string[]
+  /** How many statements it has; -1 if it could not be read (too long, or PostgreSQL's grammar refuses it). */
+  readonly statements: number
+}
