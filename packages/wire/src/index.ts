@@ -1,4 +1,6 @@
+export * from './backend-messages.ts'
 export { type ErrorFields, errorResponse, parseErrorFields } from './error-response.ts'
+export * from './frontend-messages.ts'
 export * from './messages.ts'
 export { ProtocolError } from './protocol-error.ts'
 export { MessageScanner, type OnMessage, type Watch, watch } from './scan.ts'
