@@ -12,9 +12,11 @@ const md5 = (...parts: readonly Uint8Array[]): string => {
 /** What PostgreSQL stores, and takes for stored: `md5` and 32 hexadecimal digits. */
 export const isMd5Stored = (stored: string): boolean => /^md5[0-9a-f]{32}$/.test(stored)
 
-/** @param password as the user has it, or as it is stored */
-export const md5Stored = (user: string, password: string): string =>
-  isMd5Stored(password) ? password : `md5${md5(encoder.encode(password), encoder.encode(user))}`
+/** @param password as the user has it; a string may also be what is stored */
+export function md5Stored(user: string, password: string | Uint8Array): string {
+  if (typeof password !== 'string') return `md5${md5(password, encoder.encode(user))}`
+  return isMd5Stored(password) ? password : md5Stored(user, encoder.encode(password))
+}
 
 /**
  * The answer to AuthenticationMD5Password.
