@@ -1,0 +1,306 @@
+/**
+ * The server connections of one (origin, database, user), and who waits for one.
+ *
+ *              checkout                 release
+ *     idle ──────────────▶ held ──────────────────▶ idle          the newest first, so that the others grow old
+ *      ▲                                  │
+ *      └── opened, a few at a time        └─▶ the first that waits
+ *
+ * It grows on demand from `minSize` to what its limit allows, and shrinks again (sweep). A connection is released
+ * only if nothing it was sent owes an answer and it is outside a transaction; every other one is closed.
+ *
+ * A database that can't be reached is tried again with growing pauses, shared by all who wait; they are refused once it
+ * has been down for `connectTimeoutMs`, or at once if the origin's refusal will not change by trying again.
+ *
+ * Not here: opening a connection (dial.ts, handed in), what it must have before a client may use it (session/).
+ */
+import type { ErrorFields } from '@sluice/wire'
+import type { Clock } from '../transport/clock.ts'
+import type { Limit } from './limit.ts'
+import { loginRefused, originDown, queueFull, type Refusal, waitedTooLong } from './refusal.ts'
+import type { Keeper, ServerConnection } from './server-connection.ts'
+import { Statements } from './statement.ts'
+import { Values } from './values.ts'
+
+/** Who waits for a connection. Exactly one of the two is called, unless it leaves before. */
+export interface Waiter {
+  onServer(server: ServerConnection): void
+  onRefused(refusal: Refusal): void
+}
+
+/** The origin answered the login with an ErrorResponse. */
+export class LoginRefused extends Error {
+  readonly fields: ErrorFields
+  constructor(fields: ErrorFields) {
+    super(fields.message)
+    this.fields = fields
+  }
+}
+
+export interface PoolOptions {
+  /** For messages: user@database. */
+  readonly name: string
+  readonly minSize: number
+  /** How many may wait. */
+  readonly queueLimit: number
+  readonly waitTimeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly maxLifetimeMs: number
+  /** How many prepared statements of the gateway's one connection keeps. */
+  readonly statementLimit: number
+  /** Opens a connection and logs in. Rejects with LoginRefused if the origin said no. */
+  readonly open: (keeper: Keeper, signal: AbortSignal) => Promise<ServerConnection>
+  readonly clock: Clock
+  readonly limit: Limit
+  /** From 0 to 1, for jitter. */
+  readonly random: () => number
+}
+
+/** Logins at a time: a crowd that comes back after a restart must not keep the database down. */
+const loginsAtATime = 4
+const shortestPauseMs = 50
+const longestPauseMs = 2_000
+
+export class Pool implements Keeper {
+  readonly options: PoolOptions
+  readonly statements = new Statements()
+  /** What a connection reports at its start; empty before the first one. */
+  startValues: Values = Values.none
+  onNotification: Keeper['onNotification'] = () => {}
+
+  readonly #all = new Set<ServerConnection>()
+  readonly #idle: ServerConnection[] = []
+  readonly #waiting = new Map<Waiter, number>()
+  #opening = 0
+  /** No connection could be opened, since when and for what reason last. */
+  #outage: { since: number; failures: number; cause: string } | null = null
+  /** Ends the pause after a failed try. */
+  #endPause: (() => void) | null = null
+  readonly #closing = new AbortController()
+
+  constructor(options: PoolOptions) {
+    this.options = options
+    options.limit.join(this)
+  }
+
+  get name(): string {
+    return this.options.name
+  }
+
+  /** Connections that are open or being opened. */
+  get size(): number {
+    return this.#all.size + this.#opening
+  }
+
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  get idle(): number {
+    return this.#idle.length
+  }
+
+  get all(): ReadonlySet<ServerConnection> {
+    return this.#all
+  }
+
+  /** When the first of those who wait began to; Infinity if nobody waits. */
+  get oldestWait(): number {
+    for (const since of this.#waiting.values()) return since
+    return Infinity
+  }
+
+  /**
+   * A connection at once, best one that has what is wanted; or null, and the waiter is called later.
+   */
+  checkout(waiter: Waiter, wants: Values): ServerConnection | null {
+    const idle = this.#idle
+    for (let i = idle.length - 1; i >= 0; i--) {
+      if (idle[i]!.has === wants) {
+        const [server] = idle.splice(i, 1)
+        return server!
+      }
+    }
+    const any = idle.pop()
+    if (any) return any
+    this.#wait(waiter)
+    return null
+  }
+
+  /** It waits no longer. */
+  leave(waiter: Waiter): void {
+    this.#waiting.delete(waiter)
+  }
+
+  /** Gives a connection back. */
+  release(server: ServerConnection): void {
+    server.holder = null
+    if (server.closed) return
+    if (!server.clean) {
+      server.destroy(new Error('it was given back with an answer or a transaction open'))
+      return
+    }
+    if (server.cancelling > 0) return // afterCancel gives it back.
+    const { limit, clock } = this.options
+    server.since = clock.now()
+    if (server.retired || server.since > server.retireAt) {
+      server.close(new Error('it was retired'))
+      return
+    }
+    if (limit.full) {
+      const hungrier = limit.hungrierThan(this)
+      if (hungrier) {
+        server.close(new Error(`its place went to pool ${hungrier.name}`))
+        return
+      }
+    }
+    for (const waiter of this.#waiting.keys()) {
+      this.#waiting.delete(waiter)
+      waiter.onServer(server)
+      return
+    }
+    this.#idle.push(server)
+  }
+
+  /** A cancel request for it is over: what it could hit has ended or been hit. */
+  afterCancel(server: ServerConnection): void {
+    server.cancelling--
+    if (server.holder === null) this.release(server)
+  }
+
+  /** Closes one that is idle, for another pool. */
+  closeIdle(): boolean {
+    const oldest = this.#idle.shift()
+    if (!oldest) return false
+    oldest.close(new Error('its place went to another pool'))
+    return true
+  }
+
+  /** What a timer does from time to time: late waiters are refused, old connections closed, missing ones opened. */
+  sweep(now: number): void {
+    const { waitTimeoutMs, idleTimeoutMs, minSize, limit } = this.options
+    for (const [waiter, since] of this.#waiting) {
+      if (now - since < waitTimeoutMs) break
+      this.#waiting.delete(waiter)
+      waiter.onRefused(
+        this.#outage && this.#all.size === 0
+          ? originDown(this.name, this.#outage.cause, now - this.#outage.since)
+          : waitedTooLong(this.name, limit.max, now - since),
+      )
+    }
+    for (const server of [...this.#idle]) {
+      const old = server.retired || now > server.retireAt
+      if (!old && (now - server.since < idleTimeoutMs || this.#all.size <= minSize)) continue
+      this.#idle.splice(this.#idle.indexOf(server), 1)
+      server.close(new Error('it was idle, or old'))
+    }
+    this.#grow(true)
+  }
+
+  /** No connection of before is used again: each is closed when it is given back. */
+  retireAll(): void {
+    for (const server of this.#all) server.retired = true
+    for (const server of this.#idle.splice(0)) server.close(new Error('it was retired'))
+  }
+
+  /** Closes what is idle and opens nothing more; what is held goes on. */
+  close(): void {
+    this.#closing.abort()
+    this.#endPause?.()
+    this.options.limit.leave(this)
+    this.retireAll()
+  }
+
+  // Keeper
+
+  onGone(server: ServerConnection): void {
+    if (!this.#all.delete(server)) return
+    this.options.limit.open--
+    const at = this.#idle.indexOf(server)
+    if (at !== -1) this.#idle.splice(at, 1)
+    this.#grow()
+    // Room for whoever shares the limit.
+    this.options.limit.hungrierThan(this)?.grow()
+  }
+
+  /** Opens what is wanted, as far as the limit goes. */
+  grow(): void {
+    this.#grow()
+  }
+
+  #wait(waiter: Waiter): void {
+    const { queueLimit, limit, clock } = this.options
+    if (this.#waiting.size >= queueLimit) {
+      waiter.onRefused(queueFull(this.name, limit.max, this.#waiting.size))
+      return
+    }
+    this.#waiting.set(waiter, clock.now())
+    this.#grow()
+  }
+
+  /** Opens connections for those who wait, and with `fill` those that make up the least size. */
+  #grow(fill = false): void {
+    const { limit, minSize } = this.options
+    if (this.#closing.signal.aborted || this.#endPause) return
+    const wanted = () => this.#opening < this.#waiting.size
+    while (
+      this.#opening < loginsAtATime &&
+      (wanted() ? !limit.full || limit.yieldTo(this) : fill && this.size < minSize && !limit.full)
+    )
+      void this.#open()
+  }
+
+  async #open(): Promise<void> {
+    const { limit, open, clock, maxLifetimeMs, random } = this.options
+    this.#opening++
+    limit.open++
+    let server: ServerConnection
+    try {
+      server = await open(this, this.#closing.signal)
+    } catch (error) {
+      this.#opening--
+      limit.open--
+      this.#failed(error as Error)
+      return
+    }
+    this.#opening--
+    this.#all.add(server)
+    // Jitter: connections that were opened together must not all be opened anew together.
+    server.retireAt = clock.now() + maxLifetimeMs * (0.9 + 0.2 * random())
+    if (this.#closing.signal.aborted) server.retired = true
+    this.#outage = null
+    this.startValues = server.reported
+    this.release(server)
+    this.#grow()
+  }
+
+  #failed(error: Error): void {
+    const { clock, connectTimeoutMs, random } = this.options
+    if (this.#closing.signal.aborted) return
+    const now = clock.now()
+    const outage = this.#outage ?? { since: now, failures: 0, cause: '' }
+    outage.failures++
+    outage.cause = error.message
+    this.#outage = outage
+    if (error instanceof LoginRefused && !passes(error.fields.code))
+      this.#refuseAll(loginRefused(this.name, error.fields))
+    else if (this.#all.size === 0 && now - outage.since >= connectTimeoutMs)
+      this.#refuseAll(originDown(this.name, error.message, now - outage.since))
+    if (this.#endPause) return
+    const pauseMs = Math.min(longestPauseMs, shortestPauseMs * 2 ** Math.min(outage.failures, 10))
+    this.#endPause = clock.after(pauseMs * (0.5 + random()), () => {
+      this.#endPause = null
+      this.#grow()
+    })
+  }
+
+  #refuseAll(refusal: Refusal): void {
+    const waiting = [...this.#waiting.keys()]
+    this.#waiting.clear()
+    for (const waiter of waiting) waiter.onRefused(refusal)
+  }
+}
+
+/** Refusals that time alone may end: too many connections, starting up, shutting down. */
+const passes = (code: string) => code === '53300' || code.startsWith('57P0')

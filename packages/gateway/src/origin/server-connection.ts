@@ -1,0 +1,215 @@
+/**
+ * One connection to the origin: a socket, the exchanges in flight on it, and what it *has*.
+ *
+ *     has          parameters and role that differ from those it started with
+ *     statements   what is prepared on it under names of the gateway's, the least recently used first
+ *     unnamed      whose unnamed statement is on it
+ *     reported     what ParameterStatus said
+ *
+ * What it has is believed when the server has said so; a session that can't tell asks (session/probe.ts).
+ * Not here: who gets it when (pool.ts), how it was opened (dial.ts).
+ */
+import { type ErrorFields, parseErrorFields } from '@sluice/wire'
+import { Pipeline, type ServerVoice } from '../exchange/index.ts'
+import type { Socket, SocketHandler } from '../transport/transport.ts'
+import type { Address } from './dial.ts'
+import type { Statement } from './statement.ts'
+import { Values } from './values.ts'
+
+/** Who holds the connection, between checkout and release. */
+export interface Holder {
+  /** The connection takes bytes again. */
+  onServerDrain(): void
+  /** What the server sent has been read; `settled`: nothing that was sent owes an answer. Once more is harmless. */
+  onFed(settled: boolean): void
+  /** The connection is gone. Owners of exchanges were told before. */
+  onServerGone(cause: Error): void
+}
+
+/** Who hears of a connection's life: its pool. */
+export interface Keeper {
+  /** It is gone, and its owners were told. */
+  onGone(server: ServerConnection, cause: Error): void
+  onNotification(server: ServerConnection, bytes: Uint8Array, start: number, end: number): void
+}
+
+export interface ServerKey {
+  readonly processId: number
+  readonly secretKey: Uint8Array
+}
+
+export class ServerConnection implements SocketHandler, ServerVoice {
+  readonly pipeline = new Pipeline(this)
+  readonly key: ServerKey | null
+  /** Of the host that took the login: a cancel request goes there. */
+  readonly address: Address
+  readonly openedAt: number
+  has: Values = Values.none
+  reported: Values
+  readonly statements = new Set<Statement>()
+  unnamed: object | null = null
+  holder: Holder | null = null
+  /** Who held it last: its traces in the session (the last value of a sequence) are that client's. */
+  lastHolder: object | null = null
+  /** Since when it is as it is: held, or idle. */
+  since = 0
+  /** Cancel requests that are on their way to it. */
+  cancelling = 0
+  /** When it has lived long enough. */
+  retireAt = Infinity
+  /** It is not given to anyone any more. */
+  retired = false
+  closed = false
+
+  readonly #socket: Socket
+  readonly #keeper: Keeper
+  /** What the server said at its end, which explains the end. */
+  #lastWords: ErrorFields | null = null
+  #out: Uint8Array[] = []
+  #afterFeed: (() => void)[] = []
+
+  constructor(
+    socket: Socket,
+    keeper: Keeper,
+    {
+      address,
+      key,
+      reported,
+      now,
+    }: { address: Address; key: ServerKey | null; reported: Values; now: number },
+  ) {
+    this.#socket = socket
+    this.#keeper = keeper
+    this.key = key
+    this.address = address
+    this.reported = reported
+    this.openedAt = now
+    this.since = now
+    socket.handler = this
+  }
+
+  /** Nothing that was sent owes an answer, and no transaction is open: someone else may have it. */
+  get clean(): boolean {
+    return this.pipeline.settled && this.pipeline.status === 'I' && this.#out.length === 0
+  }
+
+  get pending(): number {
+    return this.#socket.pending
+  }
+
+  /** Bytes go out together, at the next flush. */
+  send(bytes: Uint8Array): void {
+    this.#out.push(bytes)
+  }
+
+  /** @returns false to ask for a pause: `onServerDrain` tells its end */
+  flush(): boolean {
+    const out = this.#out
+    if (out.length === 0) return true
+    if (out.length === 1) {
+      const bytes = out[0]!
+      out.length = 0
+      return this.#socket.write(bytes)
+    }
+    this.#out = []
+    return this.#socket.write(joined(out))
+  }
+
+  /** Calls when the chunk that is being read is read: what stands behind an answer in it belongs to the same owner. */
+  afterFeed(call: () => void): void {
+    this.#afterFeed.push(call)
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  /** Closes it in order; its owners, if there are any, lose it. */
+  close(cause: Error): void {
+    if (this.closed) return
+    this.#socket.write(terminate)
+    this.#socket.end()
+    this.#gone(cause)
+  }
+
+  /** Closes it at once: what is on it can't be trusted or waited for. */
+  destroy(cause: Error): void {
+    if (this.closed) return
+    this.#socket.destroy()
+    this.#gone(cause)
+  }
+
+  // SocketHandler
+
+  onData(chunk: Uint8Array): void {
+    if (this.closed) return
+    try {
+      if (!this.pipeline.feed(chunk)) this.#socket.pause()
+    } catch (error) {
+      this.destroy(error as Error)
+      return
+    }
+    if (this.#afterFeed.length > 0) {
+      const calls = this.#afterFeed
+      this.#afterFeed = []
+      for (const call of calls) call()
+    }
+    this.holder?.onFed(this.pipeline.settled)
+  }
+
+  onDrain(): void {
+    this.holder?.onServerDrain()
+  }
+
+  onEnd(): void {
+    this.#socket.end()
+    this.#gone(new Error('the server closed the connection'))
+  }
+
+  onClose(error: Error | null): void {
+    this.#gone(error ?? new Error('the server closed the connection'))
+  }
+
+  // ServerVoice
+
+  onParameterStatus(name: string, value: string): void {
+    this.reported = this.reported.with([[name, value]])
+  }
+
+  onNotification(bytes: Uint8Array, start: number, end: number): void {
+    this.#keeper.onNotification(this, bytes, start, end)
+  }
+
+  onUnasked(bytes: Uint8Array, start: number, end: number): void {
+    this.#lastWords = parseErrorFields(bytes, start, end)
+    this.retired = true
+  }
+
+  #gone(cause: Error): void {
+    if (this.closed) return
+    this.closed = true
+    const words = this.#lastWords
+    const told = words ? new Error(words.message, { cause }) : cause
+    this.pipeline.lost(told)
+    this.holder?.onServerGone(told)
+    this.#keeper.onGone(this, told)
+  }
+}
+
+const terminate = Uint8Array.of(0x58, 0, 0, 0, 4)
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const part of parts) length += part.length
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}

@@ -1,0 +1,63 @@
+/**
+ * The prepared statements of one client, under the client's names: a table of what PostgreSQL would have on a
+ * connection of its own.
+ *
+ * A name is entered when its Parse is sent and taken back if the Parse is not answered by ParseComplete. The unnamed
+ * statement is one more; it ends with the next simple Query.
+ */
+import { namePrefix, type Statement } from '../origin/statement.ts'
+import type { StatementPlan } from '../sql/plan.ts'
+
+/** An unnamed statement: it is on a connection if that connection's `unnamed` is this object. */
+export interface Unnamed {
+  /** The whole Parse message. */
+  readonly parse: Uint8Array
+  readonly plan: StatementPlan
+}
+
+export class Names {
+  readonly #statements = new Map<string, Statement>()
+  unnamed: Unnamed | null = null
+
+  get size(): number {
+    return this.#statements.size
+  }
+
+  get(name: string): Statement | undefined {
+    return this.#statements.get(name)
+  }
+
+  /** @returns what takes it back */
+  set(name: string, statement: Statement): () => void {
+    this.#statements.set(name, statement)
+    return () => {
+      if (this.#statements.get(name) === statement) this.#statements.delete(name)
+    }
+  }
+
+  /** @returns what takes it back */
+  delete(name: string): () => void {
+    const statement = this.#statements.get(name)
+    this.#statements.delete(name)
+    return () => {
+      if (statement) this.#statements.set(name, statement)
+    }
+  }
+
+  clear(): void {
+    this.#statements.clear()
+  }
+
+  /** A text of the server's with the client's names in place of ours; null if none of ours is in it. */
+  inClientsWords(text: string): string | null {
+    if (!text.includes(namePrefix)) return null
+    const mine = new Map([...this.#statements].map(([name, statement]) => [statement.name, name]))
+    return text.replace(ourNames, name => mine.get(name) ?? name)
+  }
+
+  [Symbol.iterator](): Iterator<[string, Statement]> {
+    return this.#statements[Symbol.iterator]()
+  }
+}
+
+const ourNames = new RegExp(`${namePrefix}\\d+`, 'g')

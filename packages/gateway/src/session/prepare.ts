@@ -1,0 +1,103 @@
+/**
+ * Prepares on a server connection what a client's series uses and the connection lacks, by an exchange of the
+ * gateway's own before the series.
+ *
+ * A statement whose description a client was told must still have it; else the client hears what it would hear from
+ * a connection of its own: "cached plan must not change result type".
+ */
+import {
+  describe,
+  type ErrorFields,
+  NoData,
+  ParseComplete,
+  parseErrorFields,
+  RowDescription,
+  sync,
+} from '@sluice/wire'
+import type { AnswerSink } from '../exchange/index.ts'
+import { ask } from '../origin/own-query.ts'
+import type { Refusal } from '../origin/refusal.ts'
+import type { ServerConnection } from '../origin/server-connection.ts'
+import type { Statement } from '../origin/statement.ts'
+import { describedBy } from './description.ts'
+import { planChanged } from './errors.ts'
+import type { Unnamed } from './names.ts'
+
+export type Prepared = { done: true } | { error: Refusal; changed: Statement | null } | { lost: Error }
+
+export function prepare(
+  server: ServerConnection,
+  statements: readonly Statement[],
+  unnamed: Unnamed | null,
+  done: (outcome: Prepared) => void,
+): void {
+  let changed: Statement | null = null
+  let error: ErrorFields | null = null
+  const sink: AnswerSink = {
+    onBytes: () => true,
+    onReady: () => true,
+    onCopyIn: () => {},
+    onError(bytes, start, end) {
+      error = parseErrorFields(bytes, start, end)
+      return nothing
+    },
+    onLost: lost => done({ lost }),
+    onAnswered() {
+      server.afterFeed(() => {
+        if (error) done({ error, changed: null })
+        else if (changed) undo(server, changed, done)
+        else done({ done: true })
+      })
+    },
+  }
+  const exchange = server.pipeline.begin(sink)
+  for (const statement of statements) {
+    server.send(statement.parse)
+    exchange.edit({
+      ...{ at: exchange.asked++, does: 'swallow' },
+      onDone: ([answer]) => {
+        if (answer?.[0] === ParseComplete) server.statements.add(statement)
+      },
+    })
+    const described = statement.described
+    if (described === null) continue
+    server.send(describe('S', statement.name))
+    exchange.edit({
+      ...{ at: exchange.asked++, does: 'swallow' },
+      onDone(answer) {
+        const last = answer.at(-1)?.[0]
+        if ((last === RowDescription || last === NoData) && describedBy(answer) !== described)
+          changed = statement
+      },
+    })
+  }
+  if (unnamed) {
+    server.send(unnamed.parse)
+    exchange.edit({
+      ...{ at: exchange.asked++, does: 'swallow' },
+      onDone: () => {
+        server.unnamed = unnamed
+      },
+    })
+  }
+  server.send(sync())
+  exchange.open = false
+  server.flush()
+}
+
+/** The connection forgets the statement, whose name still stands for what it meant; a transaction fails, as it would have. */
+function undo(server: ServerConnection, statement: Statement, done: (outcome: Prepared) => void): void {
+  const finish = () => done({ error: planChanged(), changed: statement })
+  server.statements.delete(statement)
+  ask(server, `DEALLOCATE ${statement.name}`, answer => {
+    if ('lost' in answer) done({ lost: answer.lost })
+    else if (answer.status === 'T')
+      ask(server, failing, end => ('lost' in end ? done({ lost: end.lost }) : finish()))
+    else finish()
+  })
+}
+
+/** Any error fails a transaction; this one says in the server's log why. */
+const failing = 'cached plan must not change result type'
+
+const nothing = new Uint8Array(0)

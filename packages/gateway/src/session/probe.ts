@@ -1,0 +1,57 @@
+/**
+ * What a server connection's session is like, asked of the server itself: after a statement whose text says that it
+ * touched something, and outside a transaction. So the truth comes from where it is: a SET that was rolled back, a
+ * RESET in a savepoint and a set_config in a function are all seen as they ended.
+ *
+ * Names and operators are qualified: the search_path is the client's.
+ */
+import { quoteLiteral } from '../sql/quote.ts'
+
+/** Why a client can't share its server connection. */
+export type Pin = 'advisory_lock' | 'temporary' | 'hold_cursor' | 'sql_prepare' | 'load'
+
+export interface Probed {
+  /** What differs from the start: see origin/replay.ts. */
+  readonly values: Map<string, string>
+  readonly pins: readonly Pin[]
+  /** LISTENed to on this connection. */
+  readonly channels: readonly string[]
+}
+
+/**
+ * @param customs names with a dot: PostgreSQL lists no such parameters, so they are asked for one by one
+ */
+export const probeSql = (customs: Iterable<string>): string =>
+  `SELECT ${[
+    `(SELECT pg_catalog.json_object_agg(s.name, s.setting)::pg_catalog.text FROM pg_catalog.pg_settings s WHERE s.source OPERATOR(pg_catalog.=) 'session')`,
+    `pg_catalog.current_setting('session_authorization')`,
+    `pg_catalog.current_setting('role')`,
+    `(SELECT pg_catalog.json_agg(c)::pg_catalog.text FROM pg_catalog.pg_listening_channels() c)`,
+    `EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())`,
+    `EXISTS (SELECT FROM pg_catalog.pg_class t WHERE t.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())`,
+    `EXISTS (SELECT FROM pg_catalog.pg_cursors c WHERE c.is_holdable)`,
+    `EXISTS (SELECT FROM pg_catalog.pg_prepared_statements p WHERE p.from_sql)`,
+    ...[...customs].map(name => `pg_catalog.current_setting(${quoteLiteral(name)}, true)`),
+  ].join(', ')}`
+
+const pinsInOrder: readonly Pin[] = ['advisory_lock', 'temporary', 'hold_cursor', 'sql_prepare']
+
+/**
+ * @param row the probe's one row
+ * @param user whom the connection was opened for: a session of theirs is no difference
+ */
+export function readProbe(row: readonly (string | null)[], customs: Iterable<string>, user: string): Probed {
+  const [settings, authorization, role, channels, ...rest] = row
+  const values = new Map<string, string>()
+  for (const [name, value] of Object.entries(JSON.parse(settings ?? '{}') as Record<string, string>))
+    values.set(name.toLowerCase(), value)
+  if (authorization != null && authorization !== user) values.set('session_authorization', authorization)
+  if (role != null && role !== 'none') values.set('role', role)
+  const pins = pinsInOrder.filter((_, at) => rest[at] === 't')
+  let at = pinsInOrder.length
+  for (const name of customs) {
+    const value = rest[at++]
+    if (value != null) values.set(name, value)
+  }
+  return { values, pins, channels: JSON.parse(channels ?? '[]') as string[] }
+}

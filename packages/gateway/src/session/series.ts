@@ -1,0 +1,279 @@
+/**
+ * A series of the extended protocol on its way to a server connection: the client's names become the gateway's.
+ *
+ *     the client says            the server gets                     the client hears
+ *     Parse s1 'select …'        Parse sluice_7 'select …'           ParseComplete
+ *     Parse s1 'select …'        nothing, if it has sluice_7         ParseComplete, said by the gateway
+ *     Parse s1 '…', s1 is taken  Parse sluice_7, which it has        42P05, with the client's name
+ *     Bind, Describe s1          the same of sluice_7                what the server says
+ *     Bind, Describe, unknown    the same, untouched                 26000
+ *     Close s1                   nothing                             CloseComplete, said by the gateway
+ *     anything of portals        untouched
+ *
+ * Errors are left to the server, so that they come in their place, with their side effects and their words.
+ * What a connection lacks is prepared before the series (`lacking`), by an exchange of the gateway's own: the answer
+ * tells whether the statement still means what the client was told.
+ */
+import { Bind, Close, Describe, Parse } from '@sluice/wire'
+import type { Exchange } from '../exchange/index.ts'
+import type { ServerConnection } from '../origin/server-connection.ts'
+import type { Statement, Statements } from '../origin/statement.ts'
+import type { Values } from '../origin/values.ts'
+import type { StatementPlan } from '../sql/plan.ts'
+import { describedBy } from './description.ts'
+import type { Names } from './names.ts'
+
+const parseComplete = Uint8Array.of(0x31, 0, 0, 0, 4)
+const closeComplete = Uint8Array.of(0x33, 0, 0, 0, 4)
+const statementByte = 0x53 // S
+
+export interface Context {
+  readonly server: ServerConnection
+  readonly exchange: Exchange
+  readonly names: Names
+  readonly statements: Statements
+  /** What the client's settings are; null where they can't be told, within a unit that changes them. */
+  readonly settings: Values | null
+  /** The connection's transaction status is known and not that of a failed transaction. */
+  readonly sound: boolean
+  planOf(bytes: Uint8Array, start: number, end: number): StatementPlan
+  /** What the unit may do besides: called for each statement that is parsed or bound. */
+  onPlan(plan: StatementPlan): void
+}
+
+/**
+ * Sends one message of a series.
+ *
+ * @param at of the message in `bytes`, and `end` behind what is there of it: all, except that a large Bind may lack
+ *   its end as long as its names are there
+ * @param length of the whole message
+ */
+export function passMessage(
+  context: Context,
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  length: number = end - at,
+): void {
+  switch (bytes[at]) {
+    case Parse:
+      passParse(context, bytes, at, end)
+      return
+    case Bind: {
+      const portalEnd = nulAfter(bytes, at + 5, end)
+      passNamed(context, bytes, at, portalEnd + 1, end, length)
+      break
+    }
+    case Describe:
+      if (bytes[at + 5] === statementByte) passDescribe(context, bytes, at, end)
+      else context.server.send(bytes.subarray(at, end))
+      break
+    case Close:
+      if (bytes[at + 5] === statementByte) {
+        passClose(context, bytes, at, end)
+        return
+      }
+      context.server.send(bytes.subarray(at, end))
+      break
+    default:
+      context.server.send(bytes.subarray(at, end))
+  }
+  context.exchange.asked++
+}
+
+function passParse(context: Context, bytes: Uint8Array, at: number, end: number): void {
+  const { server, exchange, names } = context
+  const nameEnd = nulAfter(bytes, at + 5, end)
+  const plan = context.planOf(bytes, nameEnd + 1, nulAfter(bytes, nameEnd + 1, end))
+  context.onPlan(plan)
+  const asked = exchange.asked
+  if (nameEnd === at + 5) {
+    // The one before is gone as soon as the server reads this, whether it succeeds or not.
+    const unnamed = { parse: bytes.slice(at, end), plan }
+    names.unnamed = unnamed
+    server.unnamed = unnamed
+    exchange.unnamed = unnamed
+    exchange.unnamedAt = asked
+    exchange.asked++
+    server.send(bytes.subarray(at, end))
+    return
+  }
+  const name = text(bytes, at + 5, nameEnd)
+  const taken = names.get(name)
+  if (taken) {
+    // The server has it, so it refuses it by itself.
+    sendUnder(server, taken.name, bytes, at, at + 5, nameEnd, end)
+    exchange.asked++
+    return
+  }
+  const tail = bytes.subarray(nameEnd + 1, end)
+  let statement = context.statements.intern(tail, plan, context.sound ? context.settings : null)
+  if (server.statements.has(statement)) {
+    const takeBack = names.set(name, statement)
+    exchange.edit({ at: asked, does: 'say', bytes: parseComplete, onUndone: takeBack })
+    return
+  }
+  statement = context.statements.intern(tail, plan, context.settings)
+  if (server.statements.has(statement)) statement = context.statements.intern(tail, plan, null)
+  const takeBack = names.set(name, statement)
+  server.statements.add(statement)
+  exchange.edit({
+    ...{ at: asked, does: 'watch' },
+    onUndone() {
+      takeBack()
+      server.statements.delete(statement)
+    },
+  })
+  exchange.asked++
+  server.send(statement.parse)
+}
+
+function passDescribe(context: Context, bytes: Uint8Array, at: number, end: number): void {
+  const statement = passNamed(context, bytes, at, at + 6, end)
+  if (!statement) return
+  context.exchange.edit({
+    ...{ at: context.exchange.asked, does: 'watch' },
+    onDone(answer) {
+      statement.described = describedBy(answer)
+    },
+  })
+}
+
+function passClose(context: Context, bytes: Uint8Array, at: number, end: number): void {
+  const { exchange, names, server } = context
+  const name = text(bytes, at + 6, end - 1)
+  const known = name !== '' && names.get(name) !== undefined
+  if (!known) {
+    if (name === '') {
+      names.unnamed = null
+      server.unnamed = null
+    }
+    server.send(bytes.subarray(at, end))
+    exchange.asked++
+    return
+  }
+  // The connection keeps it: others use it too.
+  exchange.edit({ at: exchange.asked, does: 'say', bytes: closeComplete, onUndone: names.delete(name) })
+}
+
+/** A message that names a statement, from `nameStart` to a NUL. */
+function passNamed(
+  context: Context,
+  bytes: Uint8Array,
+  at: number,
+  nameStart: number,
+  end: number,
+  length: number = end - at,
+): Statement | undefined {
+  const { server, names } = context
+  if (bytes[nameStart] === 0) {
+    const { unnamed } = names
+    if (unnamed) {
+      context.onPlan(unnamed.plan)
+      if (server.unnamed !== unnamed)
+        inject(context, unnamed.parse, () => {
+          server.unnamed = unnamed
+        })
+    }
+    server.send(bytes.subarray(at, end))
+    return undefined
+  }
+  const nameEnd = nulAfter(bytes, nameStart, end)
+  const statement = names.get(text(bytes, nameStart, nameEnd))
+  if (!statement) {
+    server.send(bytes.subarray(at, end))
+    return undefined
+  }
+  context.onPlan(statement.plan)
+  if (!server.statements.has(statement))
+    inject(context, statement.parse, () => server.statements.add(statement))
+  sendUnder(server, statement.name, bytes, at, nameStart, nameEnd, end, length)
+  return statement
+}
+
+/** A Parse of ours within a series that is open already, where nothing can be prepared before it. */
+function inject({ server, exchange }: Context, parse: Uint8Array, onDone: () => void): void {
+  exchange.edit({ at: exchange.asked++, does: 'swallow', onDone })
+  server.send(parse)
+}
+
+/** Sends a message with another name in place of the one from `nameStart` to `nameEnd`. */
+function sendUnder(
+  server: ServerConnection,
+  name: string,
+  bytes: Uint8Array,
+  at: number,
+  nameStart: number,
+  nameEnd: number,
+  end: number,
+  length: number = end - at,
+): void {
+  const before = nameStart - at
+  const head = new Uint8Array(before + name.length)
+  for (let i = 0; i < before; i++) head[i] = bytes[at + i]!
+  for (let i = 0; i < name.length; i++) head[before + i] = name.charCodeAt(i)
+  const size = length - 1 - (nameEnd - nameStart) + name.length
+  head[1] = size >>> 24
+  head[2] = size >>> 16
+  head[3] = size >>> 8
+  head[4] = size
+  server.send(head)
+  server.send(bytes.subarray(nameEnd, end))
+}
+
+/**
+ * The statements that a series uses and its connection lacks; those that the series itself prepares are none of them.
+ *
+ * @param at of the series' first message, and `end` behind its last: all bytes are there
+ * @param unnamed the client's unnamed statement if the connection lacks it and the series binds it
+ */
+export function lacking(
+  { server, names }: { server: ServerConnection; names: Names },
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+): { statements: Statement[]; unnamed: boolean } {
+  let statements: Statement[] = none
+  let unnamed = false
+  let parsedUnnamed = false
+  while (at < end) {
+    const messageEnd =
+      at + 1 + ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!)
+    const type = bytes[at]
+    let nameStart = 0
+    if (type === Bind) nameStart = nulAfter(bytes, at + 5, messageEnd) + 1
+    else if (type === Describe && bytes[at + 5] === statementByte) nameStart = at + 6
+    // A name that is taken already is refused by the server: it must have it.
+    else if (type === Parse) {
+      if (bytes[at + 5] === 0) parsedUnnamed = true
+      else nameStart = at + 5
+    }
+    if (nameStart > 0) {
+      if (bytes[nameStart] === 0) {
+        if (!parsedUnnamed && names.unnamed !== null && server.unnamed !== names.unnamed) unnamed = true
+      } else if (names.size > 0) {
+        const statement = names.get(text(bytes, nameStart, nulAfter(bytes, nameStart, messageEnd)))
+        if (statement && !server.statements.has(statement) && !statements.includes(statement))
+          statements = [...statements, statement]
+      }
+    }
+    at = messageEnd
+  }
+  return { statements, unnamed }
+}
+
+const none: Statement[] = []
+
+/** The NUL that ends a string, or the message's end if there is none: the server then refuses the message. */
+function nulAfter(bytes: Uint8Array, from: number, end: number): number {
+  let at = from
+  while (at < end && bytes[at] !== 0) at++
+  return at
+}
+
+/** A name as a string, byte for byte: the client's encoding does not matter. */
+function text(bytes: Uint8Array, start: number, end: number): string {
+  let name = ''
+  for (let at = start; at < end; at++) name += String.fromCharCode(bytes[at]!)
+  return name
+}

@@ -1,0 +1,792 @@
+/**
+ * One client's session, from the end of its login to its end.
+ *
+ *            ┌──────────── released at ReadyForQuery I, nothing owed ────────────┐
+ *            ▼                                                                   │
+ *     ready ──unit──▶ waiting ──server──▶ preparing ──has what it wants──▶ exchanges in flight ──▶ preparing
+ *                     (the pool's queue)  (replay, statements)                                     (probe)
+ *
+ * One rule decides what is taken of the client's bytes, and when. A *unit* is taken when it is whole (a Query; a
+ * series up to its Sync or Flush) and a server connection is there that has what the client wants. Before that nothing
+ * of it has left the gateway, so that a client that waits too long or cancels is simply told so. What was sent whole
+ * before the end of the client's stream is run, as PostgreSQL would. What is too large to wait for goes on in pieces,
+ * and a client that vanishes in the middle of that costs its server connection.
+ *
+ * The connection goes back when nothing that was sent owes an answer and ReadyForQuery said I, and never else.
+ *
+ * Not here: the client's bytes (client.ts), names of statements (series.ts), what is left behind (traces.ts), who waits
+ * how long (origin/pool.ts), login (front/).
+ * Source: PostgreSQL documentation, Frontend/Backend Protocol, "Message Flow".
+ */
+import {
+  Bind,
+  Close,
+  CopyData,
+  CopyDone,
+  CopyFail,
+  commandComplete,
+  Describe,
+  Execute,
+  errorResponse,
+  Flush,
+  FunctionCall,
+  Parse,
+  parameterStatus,
+  parseErrorFields,
+  Query,
+  readyForQuery,
+  Sync,
+  Terminate,
+} from '@sluice/wire'
+import type { AnswerSink, Exchange, TransactionStatus } from '../exchange/index.ts'
+import { ask, type OwnAnswer } from '../origin/own-query.ts'
+import type { Pool, Waiter } from '../origin/pool.ts'
+import type { Refusal } from '../origin/refusal.ts'
+import { replay } from '../origin/replay.ts'
+import type { Holder, ServerConnection } from '../origin/server-connection.ts'
+import { Values } from '../origin/values.ts'
+import { type StatementPlan, Touches } from '../sql/plan.ts'
+import type { Socket, SocketHandler } from '../transport/transport.ts'
+import { Client, fullBytes, lengthAt } from './client.ts'
+import {
+  canceled,
+  idleInTransaction,
+  notTheProtocol,
+  queryTimedOut,
+  refused,
+  replayFailed,
+  serverLost,
+  tooManyStatements,
+} from './errors.ts'
+import { Names } from './names.ts'
+import { prepare } from './prepare.ts'
+import { type Context, lacking, passMessage } from './series.ts'
+import { type Start, Traces } from './traces.ts'
+
+export interface SessionOptions extends Start {
+  readonly pool: Pool
+  /** What the client was told by ParameterStatus at its login. */
+  readonly told: Values
+  readonly queryTimeoutMs: number
+  readonly idleInTransactionTimeoutMs: number
+  /** A clock that a timer sets: good for time-outs of seconds, and free. */
+  readonly time: { readonly now: number }
+  planOf(bytes: Uint8Array, start: number, end: number): StatementPlan
+  /** Tells the origin to cancel what a connection runs; ends when the cancel connection has closed. */
+  cancel(server: ServerConnection): Promise<void>
+  /** The session is over, its server connection given back or closed. */
+  onEnd(session: Session): void
+}
+
+type Phase =
+  /** Takes the next unit. */
+  | 'ready'
+  /** For a server connection. */
+  | 'waiting'
+  /** Something of the gateway's own is under way on the server connection: replay, statements, probe. */
+  | 'preparing'
+  /** What comes next can't be understood before the answer to what was sent is there. */
+  | 'awaiting'
+  /** Nothing more is taken: what is in flight ends, and the server connection is put in order. */
+  | 'leaving'
+  | 'over'
+
+/** A Query or Bind that is longer goes on in pieces. */
+const largeBytes = 262_144
+/** Prepared statements of one client. */
+const statementsPerClient = 10_000
+/** How long a server may take to answer a cancel request. */
+const cancelGraceMs = 10_000
+
+export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
+  readonly #options: SessionOptions
+  readonly #client: Client
+  readonly #traces: Traces
+  readonly #names = new Names()
+  #phase: Phase = 'ready'
+  #server: ServerConnection | null = null
+  #told: Values
+  /** Exchanges that were begun and have not ended. */
+  #inFlight = 0
+  /** The exchange whose tail is not sent, if there is one. */
+  #open: Exchange | null = null
+  /** An error of ours stands for a series: what comes is discarded up to the Sync. */
+  #skipping = false
+  /** The series may hold a COPY FROM STDIN. */
+  #mayCopyIn = false
+  /** The server takes COPY data. */
+  #copying = false
+  /** ReadyForQuery is kept back until the probe is done. */
+  #readyKept = false
+  /** Since when the connection is in its present state: in flight, or idle in a transaction. */
+  #since = 0
+  /** query_timeout has passed, and a cancel request is on its way. */
+  #timedOut = false
+  /** A FATAL of the server has passed: it was the last thing to say. */
+  #fatal = false
+  #running = false
+  readonly #context: { -readonly [Key in keyof Context]: Context[Key] }
+
+  constructor(socket: Socket, options: SessionOptions) {
+    this.#options = options
+    this.#client = new Client(socket)
+    this.#traces = new Traces(options)
+    this.#told = options.told
+    this.#context = {
+      server: null as unknown as ServerConnection,
+      exchange: null as unknown as Exchange,
+      names: this.#names,
+      statements: options.pool.statements,
+      ...{ settings: null, sound: true },
+      planOf: options.planOf,
+      onPlan: plan => this.#onPlan(plan),
+    }
+    socket.handler = this
+  }
+
+  /** Why it keeps its server connection, if it does. */
+  get traces(): Traces {
+    return this.#traces
+  }
+
+  get server(): ServerConnection | null {
+    return this.#server
+  }
+
+  get phase(): Phase {
+    return this.#phase
+  }
+
+  /** Nothing of it is under way: it may be ended without harm. */
+  get idle(): boolean {
+    return this.#server === null && this.#phase === 'ready' && this.#client.there === 0
+  }
+
+  // SocketHandler: the client
+
+  onData(chunk: Uint8Array): void {
+    if (this.#phase === 'over' || this.#phase === 'leaving') return
+    this.#client.push(chunk)
+    this.#run()
+  }
+
+  onDrain(): void {
+    this.#server?.resume()
+  }
+
+  onEnd(): void {
+    this.#client.ended = true
+    this.#run()
+  }
+
+  onClose(): void {
+    this.#client.ended = true
+    this.#client.gone = true
+    this.#server?.resume()
+    this.#run()
+  }
+
+  // Waiter
+
+  onServer(server: ServerConnection): void {
+    this.#phase = 'ready'
+    if (this.#take(server)) this.#run()
+  }
+
+  onRefused(refusal: Refusal): void {
+    this.#phase = 'ready'
+    this.#refuse(refusal)
+    this.#run()
+  }
+
+  /** A CancelRequest with this client's key. */
+  cancel(): void {
+    if (this.#phase === 'waiting') {
+      this.#options.pool.leave(this)
+      this.onRefused(canceled())
+    } else if (this.#server && this.#inFlight > 0) this.#cancelOn(this.#server)
+  }
+
+  /** Ends the session with a last word, at once: what is in flight is cancelled and rolled back. */
+  terminate(refusal: Refusal): void {
+    if (this.#phase === 'over' || this.#phase === 'leaving') return
+    this.#client.say(refused(refusal, 'FATAL'))
+    this.#client.hangUp()
+    if (this.#server && this.#inFlight > 0) this.#cancelOn(this.#server)
+    this.#leave()
+  }
+
+  /** What a timer does from time to time. */
+  sweep(now: number): void {
+    const server = this.#server
+    if (!server || this.#phase === 'over') return
+    const { queryTimeoutMs, idleInTransactionTimeoutMs } = this.#options
+    const forMs = now - this.#since
+    if (this.#inFlight > 0) {
+      if (queryTimeoutMs === 0 || forMs <= queryTimeoutMs || this.#copying) return
+      if (!this.#timedOut) {
+        this.#timedOut = true
+        this.#cancelOn(server)
+      } else if (forMs > queryTimeoutMs + cancelGraceMs)
+        server.destroy(new Error('it did not answer a cancel request'))
+    } else if (
+      this.#phase === 'ready' &&
+      server.pipeline.status !== 'I' &&
+      idleInTransactionTimeoutMs > 0 &&
+      forMs > idleInTransactionTimeoutMs
+    )
+      this.terminate(idleInTransaction(idleInTransactionTimeoutMs))
+  }
+
+  // AnswerSink and Holder: the server
+
+  onBytes(chunk: Uint8Array): boolean {
+    return this.#client.say(chunk)
+  }
+
+  onError(bytes: Uint8Array, start: number, end: number, exchange: Exchange): Uint8Array | null {
+    const names = this.#names
+    if (exchange.unnamed !== null && exchange.answered <= exchange.unnamedAt) {
+      if (names.unnamed === exchange.unnamed) names.unnamed = null
+      if (this.#server?.unnamed === exchange.unnamed) this.#server.unnamed = null
+    }
+    this.#copying = false
+    if (exchange.queryInSeries && exchange.answered < exchange.asked) {
+      // The error is one of the series: the Query was discarded with it, and so is all up to a Sync.
+      exchange.queryInSeries = false
+      exchange.open = true
+      this.#open = exchange
+      if (this.#phase === 'awaiting') this.#phase = 'ready'
+    }
+    const fields = parseErrorFields(bytes, start, end)
+    if (fields.severity === 'FATAL' || fields.severity === 'PANIC') this.#fatal = true
+    if (fields.code === '0A000' && fields.routine === 'RevalidateCachedQuery') this.#forgetStatements()
+    if (this.#timedOut && fields.code === '57014') return refused(queryTimedOut(this.#options.queryTimeoutMs))
+    const message = names.inClientsWords(fields.message)
+    return message === null ? null : errorResponse({ ...fields, message })
+  }
+
+  onCopyIn(exchange: Exchange): void {
+    this.#copying = true
+    if (exchange.asked > 0) {
+      // The Sync that was sent behind the Execute is ignored by a server that takes COPY data: another one will come.
+      exchange.open = true
+      this.#open = exchange
+    }
+    if (this.#phase === 'awaiting') this.#phase = 'ready'
+  }
+
+  onReady(status: TransactionStatus, exchange: Exchange): boolean {
+    if (exchange.tags !== null) this.#onTags(exchange.tags)
+    const asksFirst = (this.#traces.touched & (Touches.reset | Touches.listen)) !== 0
+    this.#readyKept = asksFirst && status === 'I' && this.#inFlight === 1
+    return this.#readyKept
+  }
+
+  onAnswered(_status: TransactionStatus, exchange: Exchange): void {
+    this.#inFlight--
+    if (this.#open === exchange) this.#open = null
+    this.#since = this.#options.time.now
+  }
+
+  onFed(settled: boolean): void {
+    if (settled && this.#inFlight === 0) this.#onQuiet()
+    if ((this.#client.there > 0 || this.#client.ended) && this.#phase === 'ready') this.#run()
+  }
+
+  onServerDrain(): void {
+    this.#run()
+  }
+
+  onLost(cause: Error): void {
+    this.#inFlight = 0
+    this.onServerGone(cause)
+  }
+
+  /** What the client had on its connection is gone with it: as with a connection of its own, so is its session. */
+  onServerGone(cause: Error): void {
+    if (this.#phase === 'over') return
+    this.#server = null
+    if (!this.#fatal) this.#client.say(refused(serverLost(cause.message), 'FATAL'))
+    this.#end()
+  }
+
+  // Taking units
+
+  #run(): void {
+    if (this.#running || this.#phase === 'over') return
+    this.#running = true
+    const client = this.#client
+    while (this.#takes() && this.#takeNext());
+    this.#running = false
+    const server = this.#server
+    if (server && !server.flush()) client.pause()
+    else if (client.full && !this.#takes()) client.pause()
+    else client.resume()
+    // Whoever waits, waits on: what was sent before the end is run, as PostgreSQL would.
+    if (client.ended && this.#takes()) this.#leave()
+  }
+
+  #takes(): boolean {
+    return this.#phase === 'ready' || (this.#phase === 'awaiting' && this.#client.streaming > 0)
+  }
+
+  /** Takes one unit, or a part of a large one; false if nothing can be taken now. */
+  #takeNext(): boolean {
+    const client = this.#client
+    if (client.there === 0) return false
+    if (client.streaming > 0) return this.#takeStream()
+    if (!client.next()) return false
+    if (client.length < 5) {
+      this.terminate(notTheProtocol(`invalid message length ${client.length - 1}`))
+      return false
+    }
+    switch (client.type) {
+      case Query:
+      case FunctionCall:
+        return this.#discards() ? this.#drop() : this.#copying ? this.#breakCopy() : this.#takeQuery()
+      case Parse:
+      case Bind:
+      case Describe:
+      case Execute:
+      case Close:
+        return this.#discards() ? this.#drop() : this.#copying ? this.#breakCopy() : this.#takeSeries()
+      case Sync:
+        return this.#takeSync()
+      case Flush:
+        return this.#takeFlush()
+      case CopyData:
+      case CopyDone:
+      case CopyFail:
+        return this.#takeCopy()
+      case Terminate:
+        client.ended = true
+        client.clear()
+        return false
+      default:
+        this.terminate(notTheProtocol(`invalid frontend message type ${client.type}`))
+        return false
+    }
+  }
+
+  /** A simple Query or a FunctionCall. */
+  #takeQuery(): boolean {
+    const client = this.#client
+    if (!client.whole && !(client.length > largeBytes && client.full)) return false
+    const { bytes, at } = client
+    const plan =
+      client.type === Query
+        ? this.#options.planOf(bytes, at + 5, Math.min(at + client.length - 1, client.end))
+        : null
+    if (plan?.deallocates && this.#deallocateHere(plan)) return true
+    const server = this.#acquire()
+    if (!server) return false
+    if (plan) this.#onPlan(plan)
+    else this.#traces.onUnknown()
+    this.#names.unnamed = null
+    server.unnamed = null
+    const exchange = this.#open ?? this.#begin(server)
+    if (this.#open) {
+      // Behind an Execute such a Query leaves a backend of PostgreSQL 18 broken for the next statement.
+      exchange.queryInSeries = true
+      server.retired = true
+      this.#open = null
+      this.#phase = 'awaiting'
+    }
+    if (this.#mayCopyIn) this.#phase = 'awaiting'
+    this.#mayCopyIn = false
+    this.#watchTags(exchange)
+    server.send(client.takeMessage())
+    exchange.open = false
+    return true
+  }
+
+  /** Messages of the extended protocol, up to what is none of them. */
+  #takeSeries(): boolean {
+    const client = this.#client
+    const large = client.length > largeBytes && client.type === Bind
+    if (!client.whole && !(large && client.full)) return false
+    const seriesEnd = client.seriesEnd()
+    if (seriesEnd < 0 && !client.full) return false
+    const server = this.#acquire()
+    if (!server) return false
+    const { bytes, at } = client
+    const end = seriesEnd >= 0 ? seriesEnd : at + Math.min(client.length, client.there)
+    if (!this.#hasStatements(server, bytes, at, end)) return false
+    const context = this.#context
+    context.server = server
+    context.sound = server.pipeline.status !== 'E' && this.#inFlight === (this.#open ? 1 : 0)
+    context.settings = this.#traces.settled
+    const exchange = this.#open ?? this.#begin(server)
+    this.#open = exchange
+    context.exchange = exchange
+    if (large) {
+      const { length } = client
+      passMessage(context, bytes, at, at + Math.min(length, client.there), length)
+      client.takeMessage()
+    } else {
+      for (let next = at; next < end; ) {
+        const length = lengthAt(bytes, next)
+        passMessage(context, bytes, next, next + length)
+        next += length
+      }
+      client.consume(end - at)
+    }
+    this.#watchTags(exchange)
+    if (this.#names.size > statementsPerClient) this.terminate(tooManyStatements(statementsPerClient))
+    return true
+  }
+
+  #takeSync(): boolean {
+    const client = this.#client
+    if (!client.whole) return false
+    const server = this.#server
+    // Ignored by a server that takes COPY data.
+    if (this.#copying) return this.#drop()
+    if (this.#skipping || !server || (!this.#open && this.#inFlight === 0)) {
+      // Nothing is open that a Sync could end, or only an error of ours.
+      client.take(client.length)
+      client.say(readyForQuery(server?.pipeline.status ?? 'I'))
+      if (this.#skipping) {
+        this.#skipping = false
+        if (server && this.#inFlight === 0) this.#onQuiet()
+      }
+      return true
+    }
+    const exchange = this.#open ?? this.#begin(server)
+    server.send(client.take(client.length))
+    exchange.open = false
+    this.#open = null
+    if (this.#mayCopyIn) this.#phase = 'awaiting'
+    this.#mayCopyIn = false
+    return true
+  }
+
+  #takeFlush(): boolean {
+    const client = this.#client
+    if (!client.whole) return false
+    const bytes = client.take(client.length)
+    const server = this.#server
+    if (server && this.#open && !this.#open.failed && !this.#copying) {
+      server.send(bytes)
+      server.pipeline.settle()
+    }
+    return true
+  }
+
+  #takeCopy(): boolean {
+    const client = this.#client
+    const server = this.#server
+    // Outside of a COPY the server ignores them, too: what comes late must reach nobody else.
+    if (!this.#copying || !server) return this.#drop()
+    if (!client.whole && !(client.type === CopyData && client.length > fullBytes)) return false
+    const ends = client.type !== CopyData
+    server.send(client.takeMessage())
+    if (ends) {
+      this.#copying = false
+      if (!this.#open) this.#phase = 'awaiting'
+    }
+    return this.#flows(server)
+  }
+
+  #takeStream(): boolean {
+    const client = this.#client
+    const bytes = client.takeStream()
+    const server = this.#server
+    if (client.dropping || !server) return true
+    server.send(bytes)
+    return this.#flows(server)
+  }
+
+  /** What waits for a server that does not keep up waits in one place: the client is not read on. */
+  #flows(server: ServerConnection): boolean {
+    if (server.flush()) return true
+    this.#client.pause()
+    return false
+  }
+
+  /** No such message may come within a COPY: PostgreSQL says so and closes the connection. */
+  #breakCopy(): boolean {
+    if (!this.#client.whole) return false
+    const server = this.#server!
+    server.retired = true
+    server.send(this.#client.takeMessage())
+    this.#phase = 'awaiting'
+    return true
+  }
+
+  /** True if what comes is discarded up to a Sync. */
+  #discards(): boolean {
+    return this.#skipping || (this.#open?.failed ?? false)
+  }
+
+  #drop(): boolean {
+    this.#client.drop()
+    return true
+  }
+
+  // The server connection
+
+  /** The server connection, if it is there and has what the client wants; else it is asked for, and null. */
+  #acquire(): ServerConnection | null {
+    const held = this.#server
+    if (held) {
+      // Names that an exchange in flight makes or closes are believed when it has answered.
+      if (this.#inFlight === 0 || this.#open || !held.pipeline.edited) return held
+      this.#phase = 'awaiting'
+      return null
+    }
+    // Before the call: a refusal may come from within it.
+    this.#phase = 'waiting'
+    const server = this.#options.pool.checkout(this, this.#traces.wants)
+    if (!server) return null
+    this.#phase = 'ready'
+    return this.#take(server) ? server : null
+  }
+
+  /** It is ours. True if it can be used at once. */
+  #take(server: ServerConnection): boolean {
+    this.#server = server
+    server.holder = this
+    this.#since = this.#options.time.now
+    if (server.has === this.#traces.wants) {
+      this.#tellParameters(server)
+      return true
+    }
+    this.#replay(server, error => {
+      if (error) {
+        this.#giveBack()
+        this.#refuse(replayFailed(error))
+      } else this.#tellParameters(server)
+      this.#goOn()
+    })
+    return false
+  }
+
+  #replay(server: ServerConnection, done: (error: Refusal | null) => void): void {
+    const { wants } = this.#traces
+    this.#ask(server, replay(wants, server.has), answer => {
+      if ('rows' in answer) server.has = wants
+      done('error' in answer ? answer.error : null)
+    })
+  }
+
+  /** Something of our own, behind which nothing is taken until `#goOn`. */
+  #ask(
+    server: ServerConnection,
+    sql: string,
+    done: (answer: Exclude<OwnAnswer, { lost: Error }>) => void,
+  ): void {
+    if (this.#phase !== 'leaving') this.#phase = 'preparing'
+    ask(server, sql, answer => {
+      if ('lost' in answer) this.onServerGone(answer.lost)
+      else if (this.#phase !== 'over') done(answer)
+    })
+  }
+
+  /** Our own is done. */
+  #goOn(): void {
+    if (this.#phase === 'leaving') this.#putInOrder()
+    else if (this.#phase !== 'over') {
+      this.#phase = 'ready'
+      this.#run()
+    }
+  }
+
+  /** What this connection reports differently from what the client was told. */
+  #tellParameters(server: ServerConnection): void {
+    if (server.reported === this.#told) return
+    for (const [name, value] of server.reported.since(this.#told))
+      this.#client.say(parameterStatus(name, value))
+    this.#told = server.reported
+  }
+
+  /** True if the connection has the statements of a series; else they are being prepared, and the series waits. */
+  #hasStatements(server: ServerConnection, bytes: Uint8Array, at: number, end: number): boolean {
+    const names = this.#names
+    if (names.size === 0 && (names.unnamed === null || server.unnamed === names.unnamed)) return true
+    const { statements, unnamed } = lacking({ server, names }, bytes, at, end)
+    if (statements.length === 0 && !unnamed) return true
+    if (this.#inFlight > 0) {
+      // An open series has no place for it: it is prepared within.
+      if (this.#open) return true
+      this.#phase = 'awaiting'
+      return false
+    }
+    this.#phase = 'preparing'
+    prepare(server, statements, unnamed ? names.unnamed : null, outcome => {
+      if ('lost' in outcome) return this.onServerGone(outcome.lost)
+      if ('error' in outcome) {
+        const message = names.inClientsWords(outcome.error.message) ?? outcome.error.message
+        if (outcome.changed) outcome.changed.stale = true
+        this.#refuse({ ...outcome.error, message })
+      }
+      this.#goOn()
+    })
+    return false
+  }
+
+  #begin(server: ServerConnection): Exchange {
+    this.#inFlight++
+    this.#since = this.#options.time.now
+    return server.pipeline.begin(this)
+  }
+
+  #onPlan(plan: StatementPlan): void {
+    this.#traces.onPlan(plan)
+    if (plan.copiesIn || plan.statements < 0) this.#mayCopyIn = true
+  }
+
+  #watchTags(exchange: Exchange): void {
+    if ((this.#traces.touched & Touches.deallocate) !== 0) exchange.tags ??= []
+  }
+
+  #onTags(tags: readonly string[]): void {
+    if (!tags.includes('DISCARD ALL') && !tags.includes('DEALLOCATE ALL')) return
+    this.#names.clear()
+    this.#server?.statements.clear()
+  }
+
+  #forgetStatements(): void {
+    for (const [, statement] of this.#names) statement.stale = true
+  }
+
+  /** DEALLOCATE of a statement that was made by Parse: the server knows it by another name. */
+  #deallocateHere(plan: StatementPlan): boolean {
+    const what = plan.deallocates
+    if (what === null || what === 'all' || this.#inFlight > 0) return false
+    const status = this.#server?.pipeline.status ?? 'I'
+    if (!this.#names.get(what.name) || status === 'E') return false
+    this.#names.delete(what.name)
+    this.#client.take(this.#client.length)
+    this.#client.say(commandComplete('DEALLOCATE'))
+    this.#client.say(readyForQuery(status))
+    return true
+  }
+
+  // The end of a unit
+
+  /** All that was sent has been answered. */
+  #onQuiet(): void {
+    const server = this.#server
+    if (!server || this.#phase === 'preparing' || this.#phase === 'over') return
+    this.#timedOut = false
+    if (this.#phase === 'leaving') {
+      this.#putInOrder()
+      return
+    }
+    this.#phase = 'ready'
+    if (server.pipeline.status !== 'I') return
+    const traces = this.#traces
+    if (traces.schemaChanged) {
+      traces.schemaChanged = false
+      this.#options.pool.statements.forget()
+    }
+    if (traces.touched !== 0) this.#probe(server)
+    else if (!traces.keeps) this.#giveBack()
+  }
+
+  #giveBack(): void {
+    const server = this.#server
+    if (!server) return
+    this.#told = server.reported
+    this.#server = null
+    server.lastHolder = this
+    this.#options.pool.release(server)
+  }
+
+  /** Asks what was touched, and goes by it. */
+  #probe(server: ServerConnection): void {
+    const { sql, read } = this.#traces.probe()
+    this.#ask(server, sql, answer => {
+      if ('error' in answer) {
+        // What the session is like can't be told, so it can be neither shared nor carried to another connection.
+        server.destroy(new Error(`its state could not be read: ${answer.error.message}`))
+        return
+      }
+      server.has = read(answer.rows[0]!)
+      // A RESET went to where the connection started; the client's own start comes over it.
+      if (this.#readyKept && server.has !== this.#traces.wants)
+        this.#replay(server, () => this.#afterProbe(server))
+      else this.#afterProbe(server)
+    })
+  }
+
+  #afterProbe(server: ServerConnection): void {
+    this.#tellParameters(server)
+    if (this.#readyKept) this.#client.say(readyForQuery('I'))
+    this.#readyKept = false
+    if (!this.#traces.keeps && this.#phase !== 'leaving') this.#giveBack()
+    this.#goOn()
+  }
+
+  // Errors of ours, and the end
+
+  /** The unit that comes next is answered by an error. */
+  #refuse(refusal: Refusal): void {
+    if (this.#phase === 'leaving' || this.#phase === 'over') return
+    const client = this.#client
+    client.say(refused(refusal))
+    if (client.next() && (client.type === Query || client.type === FunctionCall)) {
+      client.drop()
+      client.say(readyForQuery(this.#server?.pipeline.status ?? 'I'))
+    } else this.#skipping = true
+  }
+
+  #cancelOn(server: ServerConnection): void {
+    const { pool, cancel } = this.#options
+    server.cancelling++
+    const over = () => pool.afterCancel(server)
+    cancel(server).then(over, over)
+  }
+
+  /** Nothing more is taken. */
+  #leave(): void {
+    if (this.#phase === 'leaving' || this.#phase === 'over') return
+    const before = this.#phase
+    if (before === 'waiting') this.#options.pool.leave(this)
+    this.#phase = 'leaving'
+    const server = this.#server
+    if (!server) this.#end()
+    else if (this.#open || this.#client.streaming > 0 || this.#copying) {
+      // In the middle of a series, a message or a COPY: its state can't be told.
+      this.#server = null
+      server.holder = null
+      server.destroy(new Error('its client went away in the middle of a series'))
+      this.#end()
+    } else if (this.#inFlight === 0 && before !== 'preparing') this.#putInOrder()
+  }
+
+  /** Rolls back and forgets what the client left on its connection. */
+  #putInOrder(): void {
+    const server = this.#server
+    if (!server || server.closed) this.#end()
+    else if (server.pipeline.status !== 'I')
+      this.#ask(server, 'ROLLBACK', answer => {
+        if ('rows' in answer) this.#putInOrder()
+        else server.destroy(new Error('its transaction could not be rolled back'))
+      })
+    else if (this.#traces.touched !== 0 || this.#traces.keeps) {
+      this.#traces.forget()
+      if (this.#traces.indelible) server.retired = true
+      this.#ask(server, 'DISCARD ALL', answer => {
+        if ('error' in answer) {
+          server.destroy(new Error('it could not be cleaned'))
+          return
+        }
+        server.has = Values.none
+        server.statements.clear()
+        server.unnamed = null
+        this.#end()
+      })
+    } else this.#end()
+  }
+
+  #end(): void {
+    if (this.#phase === 'over') return
+    this.#phase = 'over'
+    this.#giveBack()
+    this.#client.hangUp()
+    this.#options.onEnd(this)
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * What a client's statements leave in the session of a server connection: parameters, and what can't be shared.
+ *
+ *     texts (plans) ──▶ touched ──probe──▶ wants, pins
+ *
+ * While a unit runs only the server knows; afterwards, if something was touched, it is asked (probe.ts). What it says
+ * is what the client wants of every connection from then on, or a reason to keep this one: a *pin*.
+ */
+import { Values } from '../origin/values.ts'
+import { type StatementPlan, Touches } from '../sql/plan.ts'
+import { type Pin, probeSql, readProbe } from './probe.ts'
+
+/** `SET sluice.pool_mode = session`: the client keeps its server connection from then on. */
+const modeParameter = 'sluice.pool_mode'
+
+export interface Start {
+  /** Whose session it is. */
+  readonly user: string
+  /** Startup parameters, to which a RESET goes back. */
+  readonly base: Values
+  readonly mode: 'transaction' | 'session'
+}
+
+export class Traces {
+  /** Parameters and role that differ from those of a fresh connection; known between units. */
+  wants: Values
+  /** Bits of {@link Touches}: what the unit may have changed. */
+  touched = 0
+  /** The unit may have changed what texts mean. */
+  schemaChanged = false
+  pins: readonly Pin[] = []
+
+  readonly #start: Start
+  readonly #customs = new Set<string>([modeParameter])
+  #sessionMode: boolean
+  #loaded = false
+
+  constructor(start: Start) {
+    this.#start = start
+    this.wants = start.base
+    this.#sessionMode = start.mode === 'session'
+    for (const name of start.base.byName.keys()) if (name.includes('.')) this.#customs.add(name)
+  }
+
+  /** The client keeps its connection. */
+  get keeps(): boolean {
+    return this.#sessionMode || this.pins.length > 0
+  }
+
+  /** What the client wants; null while a unit has changed it, and only the server knows. */
+  get settled(): Values | null {
+    return (this.touched & Touches.settings) === 0 ? this.wants : null
+  }
+
+  onPlan(plan: StatementPlan): void {
+    if (plan.changesSchema) this.schemaChanged = true
+    if (plan.touches === 0) return
+    this.touched |= plan.touches
+    for (const name of plan.customSettings) this.#customs.add(name)
+    if ((plan.touches & Touches.load) !== 0) this.#loaded = true
+  }
+
+  /** A function was called by its number: any may be. */
+  onUnknown(): void {
+    this.touched |=
+      Touches.settings | Touches.advisoryLock | Touches.temporary | Touches.holdCursor | Touches.sqlPrepare
+  }
+
+  /** The SQL that asks for them, and what reads its one row: gives what the connection has. */
+  probe(): { sql: string; read: (row: readonly (string | null)[]) => Values } {
+    const customs = [...this.#customs]
+    return {
+      sql: probeSql(customs),
+      read: row => {
+        const { values, pins } = readProbe(row, customs, this.#start.user)
+        const mode = values.get(modeParameter) || this.#start.mode
+        this.#sessionMode = mode === 'session'
+        this.pins = this.#loaded ? [...pins, 'load'] : pins
+        this.touched = 0
+        const has = Values.of(values)
+        this.wants = this.#start.base.with(values)
+        return has
+      },
+    }
+  }
+
+  /** The client is gone and the connection cleaned. */
+  forget(): void {
+    this.touched = 0
+    this.pins = []
+    this.#sessionMode = false
+  }
+
+  /** Nothing undoes what was left: the connection can't be cleaned. */
+  get indelible(): boolean {
+    return this.#loaded
+  }
+}
