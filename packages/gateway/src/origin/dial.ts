@@ -90,6 +90,7 @@ async function dialOne(
   const server = new ServerConnection(socket, keeper, {
     address,
     key: login.key,
+    scramKeys: login.keys,
     reported: Values.of(login.parameters),
     now: clock.now(),
   })

@@ -10,6 +10,7 @@
  * Not here: who gets it when (pool.ts), how it was opened (dial.ts).
  */
 import { type ErrorFields, parseErrorFields } from '@sluice/wire'
+import type { ScramKeys } from '@sluice/wire/authentication'
 import { Pipeline, type ServerVoice } from '../exchange/index.ts'
 import type { Socket, SocketHandler } from '../transport/transport.ts'
 import type { Address } from './dial.ts'
@@ -44,6 +45,8 @@ export class ServerConnection implements SocketHandler, ServerVoice {
   /** Of the host that took the login: a cancel request goes there. */
   readonly address: Address
   readonly openedAt: number
+  /** What its login yielded: what logs in again without the password. */
+  readonly scramKeys: ScramKeys | null
   has: Values = Values.none
   reported: Values
   readonly statements = new Set<Statement>()
@@ -76,12 +79,20 @@ export class ServerConnection implements SocketHandler, ServerVoice {
       key,
       reported,
       now,
-    }: { address: Address; key: ServerKey | null; reported: Values; now: number },
+      scramKeys = null,
+    }: {
+      address: Address
+      key: ServerKey | null
+      reported: Values
+      now: number
+      scramKeys?: ScramKeys | null
+    },
   ) {
     this.#socket = socket
     this.#keeper = keeper
     this.key = key
     this.address = address
+    this.scramKeys = scramKeys
     this.reported = reported
     this.openedAt = now
     this.since = now

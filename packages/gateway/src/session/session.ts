@@ -157,9 +157,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     return this.#phase
   }
 
-  /** Nothing of it is under way: it may be ended without harm. */
-  get idle(): boolean {
-    return this.#server === null && this.#phase === 'ready' && this.#client.there === 0
+  /** Nothing of it is under way on a server connection: it may be ended without harm. */
+  get waiting(): boolean {
+    return this.#server === null && (this.#phase === 'ready' || this.#phase === 'waiting')
   }
 
   // SocketHandler: the client
@@ -199,12 +199,12 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     this.#run()
   }
 
-  /** A CancelRequest with this client's key. */
-  cancel(): void {
+  /** A CancelRequest with this client's key. Ends when the origin was told. */
+  async cancel(): Promise<void> {
     if (this.#phase === 'waiting') {
       this.#options.pool.leave(this)
       this.onRefused(canceled())
-    } else if (this.#server && this.#inFlight > 0) this.#cancelOn(this.#server)
+    } else if (this.#server && this.#inFlight > 0) await this.#cancelOn(this.#server)
   }
 
   /** Ends the session with a last word, at once: what is in flight is cancelled and rolled back. */
@@ -212,7 +212,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (this.#phase === 'over' || this.#phase === 'leaving') return
     this.#client.say(refused(refusal, 'FATAL'))
     this.#client.hangUp()
-    if (this.#server && this.#inFlight > 0) this.#cancelOn(this.#server)
+    if (this.#server && this.#inFlight > 0) void this.#cancelOn(this.#server)
     this.#leave()
   }
 
@@ -226,7 +226,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       if (queryTimeoutMs === 0 || forMs <= queryTimeoutMs || this.#copying) return
       if (!this.#timedOut) {
         this.#timedOut = true
-        this.#cancelOn(server)
+        void this.#cancelOn(server)
       } else if (forMs > queryTimeoutMs + cancelGraceMs)
         server.destroy(new Error('it did not answer a cancel request'))
     } else if (
@@ -733,11 +733,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     } else this.#skipping = true
   }
 
-  #cancelOn(server: ServerConnection): void {
+  #cancelOn(server: ServerConnection): Promise<void> {
     const { pool, cancel } = this.#options
     server.cancelling++
     const over = () => pool.afterCancel(server)
-    cancel(server).then(over, over)
+    return cancel(server).then(over, over)
   }
 
   /** Nothing more is taken. */

@@ -1,0 +1,162 @@
+/**
+ * Where clients come in: sockets of the listener are taken through startup and login, and handed on as admitted ones.
+ *
+ *     socket ─▶ Startup (what it says is done here) ─▶ admit(socket, client)
+ *                  │ handshake: TLS     │ lookup, prove: accounts     │ cancel: keys
+ */
+import { randomBytes } from 'node:crypto'
+import { errorResponse } from '@sluice/wire'
+import type { Clock } from '../transport/clock.ts'
+import type { ServerTls, Socket, SocketHandler } from '../transport/transport.ts'
+import type { Accounts } from './accounts.ts'
+import { fatal } from './refusal.ts'
+import { type Admitted, Startup, type StartupAction } from './startup.ts'
+
+export interface DoorOptions {
+  readonly tls: ServerTls | null
+  readonly accounts: Pick<Accounts, 'lookup' | 'prove'>
+  readonly clock: Clock
+  readonly loginTimeoutMs: number
+  cancel(processId: number, secretKey: Uint8Array): Promise<void>
+  admit(socket: Socket, client: Admitted): void
+}
+
+/** Of this process: users who do not exist look the same at each try. */
+const mockSecret = randomBytes(32)
+
+export class Door {
+  readonly #options: DoorOptions
+  readonly #waiting = new Set<Entry>()
+
+  constructor(options: DoorOptions) {
+    this.#options = options
+  }
+
+  /** Clients that are not in yet. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  open(socket: Socket): void {
+    const entry = new Entry(socket, this.#options, () => this.#waiting.delete(entry))
+    this.#waiting.add(entry)
+  }
+
+  /** Turns away all who are not in yet. */
+  close(): void {
+    for (const entry of [...this.#waiting]) entry.end()
+  }
+}
+
+class Entry implements SocketHandler {
+  readonly #socket: Socket
+  readonly #options: DoorOptions
+  readonly #startup: Startup
+  readonly #done: () => void
+  readonly #cancelTimer: () => void
+  #over = false
+
+  constructor(socket: Socket, options: DoorOptions, done: () => void) {
+    this.#socket = socket
+    this.#options = options
+    this.#done = done
+    this.#startup = new Startup({ tls: options.tls !== null, randomBytes, mockSecret })
+    this.#cancelTimer = options.clock.after(options.loginTimeoutMs, () =>
+      this.#act([{ do: 'refuse', error: tooSlow(options.loginTimeoutMs) }]),
+    )
+    socket.handler = this
+  }
+
+  onData(chunk: Uint8Array): void {
+    this.#act(this.#startup.feed(chunk))
+  }
+
+  onDrain(): void {}
+
+  onEnd(): void {
+    this.end()
+  }
+
+  onClose(): void {
+    this.#finish()
+  }
+
+  end(): void {
+    this.#finish()
+    this.#socket.end()
+  }
+
+  /** It is no longer at the door. */
+  #finish(): boolean {
+    if (this.#over) return false
+    this.#over = true
+    this.#cancelTimer()
+    this.#done()
+    return true
+  }
+
+  #act(actions: readonly StartupAction[]): void {
+    for (const action of actions) {
+      if (this.#over) return
+      switch (action.do) {
+        case 'send':
+          this.#socket.write(action.bytes)
+          break
+        case 'handshake':
+          this.#handshake(action.alreadyRead)
+          break
+        case 'lookup':
+          this.#options.accounts.lookup(action.user, action.database, this.#socket).then(
+            credential => this.#act(this.#startup.found(credential)),
+            error => this.#fail(error),
+          )
+          break
+        case 'prove':
+          this.#options.accounts.prove(action.user, action.database, action.password).then(
+            error => this.#act(this.#startup.judged(error)),
+            error => this.#fail(error),
+          )
+          break
+        case 'cancel': {
+          const close = () => this.end()
+          this.#options.cancel(action.processId, action.secretKey).then(close, close)
+          break
+        }
+        case 'admit':
+          this.#finish()
+          this.#options.admit(this.#socket, action.client)
+          break
+        case 'refuse':
+          this.#socket.write(errorResponse(action.error))
+          this.end()
+          break
+        case 'close':
+          this.end()
+          break
+        default:
+          action satisfies never
+      }
+    }
+  }
+
+  #handshake(alreadyRead: Uint8Array | null): void {
+    const { tls } = this.#options
+    if (!tls) throw new Error('a handshake was begun without a certificate')
+    this.#socket.startTls(alreadyRead ? { ...tls, alreadyRead } : tls).then(
+      () => this.#startup.secured(this.#socket.tls?.serverCertificate ?? null),
+      () => this.#finish(),
+    )
+  }
+
+  #fail(error: unknown): void {
+    this.#act([
+      {
+        do: 'refuse',
+        error: fatal('XX000', `the login could not be judged: ${(error as Error).message}`),
+      },
+    ])
+  }
+}
+
+const tooSlow = (ms: number) =>
+  fatal('08006', `the login was not complete within login_timeout (${ms / 1_000} s)`)

@@ -1,0 +1,45 @@
+/**
+ * The gateway's own questions to an origin, on a connection of their own with a fixed search_path: nothing of a client
+ * is on it, and no client waits for it.
+ */
+import { ask } from './own-query.ts'
+import type { Keeper, ServerConnection } from './server-connection.ts'
+
+export class Control implements Keeper {
+  readonly #open: (keeper: Keeper, signal: AbortSignal) => Promise<ServerConnection>
+  readonly #closing = new AbortController()
+  #server: Promise<ServerConnection> | null = null
+
+  constructor(open: (keeper: Keeper, signal: AbortSignal) => Promise<ServerConnection>) {
+    this.#open = open
+  }
+
+  /** The rows of one or several statements. Rejects if the origin can't be asked, or says no. */
+  async query(sql: string): Promise<(string | null)[][]> {
+    this.#server ??= this.#open(this, this.#closing.signal)
+    const opening = this.#server
+    const server = await opening.catch(error => {
+      if (this.#server === opening) this.#server = null
+      throw error
+    })
+    return new Promise((resolve, reject) => {
+      ask(server, sql, answer => {
+        if ('rows' in answer) resolve(answer.rows)
+        else reject('lost' in answer ? answer.lost : new Error(answer.error.message))
+      })
+    })
+  }
+
+  close(): void {
+    this.#closing.abort()
+    void this.#server?.then(server => server.close(new Error('the gateway is shutting down'))).catch(() => {})
+  }
+
+  // Keeper
+
+  onGone(): void {
+    this.#server = null
+  }
+
+  onNotification(): void {}
+}
