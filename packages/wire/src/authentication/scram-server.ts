@@ -129,12 +129,13 @@ export class ScramServer {
         )
       if (flag !== `p=${endPointBinding}`)
         throw new ScramError('08P01', `unsupported SCRAM channel-binding type "${printable(flag.slice(2))}"`)
-    } else throw malformed(`Unexpected channel-binding flag "${printable(flag.slice(0, 1))}".`)
+    } else if (flag.startsWith('n') || flag.startsWith('y'))
+      throw malformed(`Comma expected, but found character "${shown(flag.slice(1))}".`)
+    else throw malformed(`Unexpected channel-binding flag "${shown(flag)}".`)
     if (identity === undefined) throw malformed('Comma expected, but found character "0x00".')
     if (identity.startsWith('a='))
       throw new ScramError('0A000', 'client uses authorization identity, but it is not supported')
-    if (identity !== '')
-      throw malformed(`Unexpected attribute "${printable(identity.slice(0, 1))}" in client-first-message.`)
+    if (identity !== '') throw malformed(`Unexpected attribute "${shown(identity)}" in client-first-message.`)
     return `${flag},,`
   }
 }
@@ -147,10 +148,15 @@ function textOf(message: Uint8Array): string {
 
 function attribute(text: string | undefined, name: string): string {
   if (text?.startsWith(`${name}=`)) return text.slice(2)
-  throw malformed(`Expected attribute "${name}" but found "${printable(text?.slice(0, 1) ?? '')}".`)
+  throw malformed(`Expected attribute "${name}" but found "${shown(text ?? '')}".`)
 }
 
-/** A client's bytes in a sentence of ours. */
+/** The first of a client's bytes in a sentence, as PostgreSQL shows one. */
+function shown(text: string): string {
+  const byte = text.charCodeAt(0) || 0
+  return byte > 0x20 && byte < 0x7f ? `'${text[0]}'` : `0x${byte.toString(16).padStart(2, '0')}`
+}
+
 const printable = (text: string): string => text.slice(0, 30).replace(/[^\x21-\x7e]/g, '?')
 
 const malformed = (detail: string) => new ScramError('08P01', 'malformed SCRAM message', detail)

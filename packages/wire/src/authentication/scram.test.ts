@@ -151,9 +151,9 @@ describe('a server refuses', () => {
   test.each([
     ['', malformed('The message is empty.')],
     ['n,,n=,r=abc\0', malformed('Message length does not match input length.')],
-    ['x,,n=,r=abc', malformed('Unexpected channel-binding flag "x".')],
-    ['n,b,n=,r=abc', malformed('Unexpected attribute "b" in client-first-message.')],
-    ['n,,r=abc', malformed('Expected attribute "n" but found "r".')],
+    ['x,,n=,r=abc', malformed('Unexpected channel-binding flag "\'x\'".')],
+    ['n,b,n=,r=abc', malformed('Unexpected attribute "\'b\'" in client-first-message.')],
+    ['n,,r=abc', malformed('Expected attribute "n" but found "\'r\'".')],
     [
       'p=tls-server-end-point,,n=,r=abc',
       malformed(
@@ -201,7 +201,7 @@ describe('a server refuses', () => {
         message: 'unexpected SCRAM channel-binding attribute in client-final-message',
       },
     ],
-    ['r=NONCE', malformed('Expected attribute "c" but found "r".')],
+    ['r=NONCE', malformed('Expected attribute "c" but found "\'r\'".')],
     ['c=biws,r=NONCE', malformed('Malformed proof in client-final-message.')],
     ['c=biws,r=NONCE,p=AAAA', malformed('Malformed proof in client-final-message.')],
     ['c=biws,r=NONCE,p=AAAA,x=', malformed('Garbage found at the end of client-final-message.')],
