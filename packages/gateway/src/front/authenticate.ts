@@ -32,7 +32,15 @@ import {
   ScramServer,
   type ScramVerifier,
 } from '@sluice/wire/authentication'
-import { ClientRefused, emptyPassword, fatal, noAnswer, passwordSize, wrongPassword } from './refusal.ts'
+import {
+  ClientRefused,
+  emptyPassword,
+  fatal,
+  noAnswer,
+  offProtocol,
+  passwordSize,
+  wrongPassword,
+} from './refusal.ts'
 
 /** How a user comes in, and what it is judged by: null if there is no such user, or none that may log in. */
 export type Credential =
@@ -207,13 +215,16 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 function readSaslInitialResponse(body: Uint8Array): { mechanism: string; data: Uint8Array | null } {
   const end = body.indexOf(0)
+  if (end === -1) throw new ClientRefused(offProtocol('invalid string in message'))
   const dataAt = end + 1 + 4
-  if (end === -1 || dataAt > body.length) throw new ClientRefused(malformedMessage())
+  if (dataAt > body.length) throw new ClientRefused(offProtocol('insufficient data left in message'))
   const length = new DataView(body.buffer, body.byteOffset, body.byteLength).getInt32(end + 1)
-  if (Math.max(length, 0) !== body.length - dataAt) throw new ClientRefused(malformedMessage())
+  const has = body.length - dataAt
+  if (length > has) throw new ClientRefused(offProtocol('insufficient data left in message'))
+  if (Math.max(length, 0) < has) throw new ClientRefused(offProtocol('invalid message format'))
   return {
     mechanism: decoder.decode(body.subarray(0, end)),
-    data: length === -1 ? null : body.subarray(dataAt),
+    data: length < 0 ? null : body.subarray(dataAt),
   }
 }
 
@@ -223,5 +234,3 @@ function readPassword(body: Uint8Array): Uint8Array {
   if (body.length === 1) throw new ClientRefused(emptyPassword())
   return body.subarray(0, -1)
 }
-
-const malformedMessage = () => fatal('08P01', 'invalid message format')

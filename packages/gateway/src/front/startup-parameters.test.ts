@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import pg from 'pg'
+import { describe, expect, inject, test } from 'vitest'
 import { ClientRefused } from './refusal.ts'
 import { readOptions, readStartupParameters } from './startup-parameters.ts'
 
@@ -41,6 +42,28 @@ describe('the options of a connection', () => {
   ])('%j is refused', (options, expected) => {
     expect(refusal(() => readOptions(options))).toBe(expected)
   })
+
+  test.each(['-c geqo', '--geqo', '-c', 'geqo=off'])(
+    '%j is refused in the words of PostgreSQL',
+    async options => {
+      const client = new pg.Client({ connectionString: inject('postgresUrl'), options })
+      const error = await client.connect().catch(error => error)
+      expect(refusal(() => readOptions(options))).toBe(`${error.code} ${error.message}`)
+    },
+  )
+
+  test.each(['-c geqo=off', '--work-mem=7MB', '-c DateStyle=SQL,\\ DMY', '-cwork_mem=7MB\t--geqo=off'])(
+    '%j are the settings that PostgreSQL takes from it',
+    async options => {
+      const client = new pg.Client({ connectionString: inject('postgresUrl'), options })
+      await client.connect()
+      for (const [name, value] of readOptions(options)) {
+        const { rows } = await client.query('select current_setting($1) as value', [name])
+        expect(rows).toEqual([{ value }])
+      }
+      await client.end()
+    },
+  )
 })
 
 describe('the parameters of a StartupMessage', () => {

@@ -258,7 +258,7 @@ describe('a login', () => {
       'a response that is cut',
       { method: 'scram', verifier },
       wire.saslResponse(bytes('SCRAM-SHA-256')),
-      '08P01 invalid message format',
+      '08P01 invalid string in message',
     ],
     [
       'a message of 10,001 bytes',
