@@ -3,7 +3,7 @@ import { AuthenticationRequest, type ErrorFields, type ProtocolError } from '@sl
 import type { ScramError } from '@sluice/wire/authentication'
 
 /** Ends a login from within. */
-export class LoginRefused extends Error {
+export class LoginFailed extends Error {
   readonly fields: ErrorFields
 
   constructor(fields: ErrorFields) {

@@ -52,7 +52,7 @@ import {
 import {
   closedEarly,
   impossibleStartup,
-  LoginRefused,
+  LoginFailed,
   noPassword,
   offProtocol,
   onlyKeys,
@@ -189,7 +189,7 @@ export class Login {
     } catch (error) {
       if (error instanceof ProtocolError) return this.#fail(offProtocol(error))
       if (error instanceof ScramError) return this.#fail(scramFailed(error))
-      if (error instanceof LoginRefused) return this.#fail(error.fields)
+      if (error instanceof LoginFailed) return this.#fail(error.fields)
       throw error
     }
   }
@@ -274,7 +274,7 @@ export class Login {
       case AuthenticationRequest.SASLFinal:
         throw outOfTurn(Authentication)
       default:
-        throw new LoginRefused(unknownMethod(code))
+        throw new LoginFailed(unknownMethod(code))
     }
   }
 
@@ -282,7 +282,7 @@ export class Login {
   #password(): Uint8Array {
     const { secret, user } = this.#options
     if (secret.password !== undefined) return secret.password
-    throw new LoginRefused(secret.keys === undefined ? noPassword(user) : onlyKeys(user))
+    throw new LoginFailed(secret.keys === undefined ? noPassword(user) : onlyKeys(user))
   }
 
   #answer(bytes: Uint8Array): LoginAction[] {
