@@ -112,6 +112,9 @@ describe('the gateway answers as PostgreSQL does', () => {
     ['one that binds', startup({}), scram('p=tls-unique,,n=,r=abc')],
     ['an odd nonce', startup({}), scram('n,,n=,r=a b')],
     ['a response that is cut', startup({}), wire.saslResponse(bytes('SCRAM-SHA-256'))],
+    ['a response without a length', startup({}), wire.saslResponse(bytes('SCRAM-SHA-256\0\0'))],
+    ['a response that is too long', startup({}), wire.saslResponse(bytes('SCRAM-SHA-256\0\0\0\0\x01n,,'))],
+    ['an empty response', startup({}), wire.saslInitialResponse('SCRAM-SHA-256', null)],
     [
       'a response whose length is wrong',
       startup({}),
