@@ -238,6 +238,7 @@ export class Gateway {
         queryTimeoutMs: backend.options.queryTimeoutMs,
         idleInTransactionTimeoutMs: backend.options.idleInTransactionTimeoutMs,
         planOf: this.#surroundings.planOf,
+        listener: () => backend.listenerOf(database),
         cancel: server => backend.cancel(server),
         onEnd: () => {
           this.#clients.delete(client)

@@ -61,7 +61,7 @@ export class Welcome {
     if (settings === Values.none && this.#pool.startValues !== Values.none)
       return { base: Values.none, told: this.#pool.startValues }
     const server = await this.#checkout(settings)
-    const holder = { onServerDrain() {}, onFed() {}, onServerGone() {} }
+    const holder = { onServerDrain() {}, onFed() {}, onServerGone() {}, onServerNotification() {} }
     server.holder = holder
     try {
       if (settings === Values.none) return { base: Values.none, told: this.#pool.startValues }

@@ -14,8 +14,8 @@ import { ask } from './own-query.ts'
 import type { Keeper, ServerConnection } from './server-connection.ts'
 
 export interface Subscriber {
-  /** `message` is a whole NotificationResponse, with the sender's process id as the origin gives it. */
-  onNotification(message: Uint8Array, processId: number): void
+  /** A whole NotificationResponse. Others get the same bytes: they are not to be changed. */
+  onNotification(message: Uint8Array): void
   /** Notifications may have been lost. */
   onGap(): void
 }
@@ -92,10 +92,9 @@ export class Listener implements Keeper {
     if (channelEnd === -1 || channelEnd >= end) return
     const subscribers = this.#channels.get(utf8.decode(bytes.subarray(start + 4, channelEnd)))
     if (!subscribers) return
-    const processId = new DataView(bytes.buffer, bytes.byteOffset).getInt32(start)
     // A copy: it may have to wait until its client is between two answers.
     const message = bytes.slice(start - 5, end)
-    for (const subscriber of subscribers) subscriber.onNotification(message, processId)
+    for (const subscriber of subscribers) subscriber.onNotification(message)
   }
 
   #open(): void {

@@ -67,7 +67,6 @@ export class Pool implements Keeper {
   readonly statements = new Statements()
   /** What a connection reports at its start; empty before the first one. */
   startValues: Values = Values.none
-  onNotification: Keeper['onNotification'] = () => {}
 
   readonly #all = new Set<ServerConnection>()
   readonly #idle: ServerConnection[] = []
@@ -223,6 +222,8 @@ export class Pool implements Keeper {
     // Room for whoever shares the limit.
     this.options.limit.hungrierThan(this)?.grow()
   }
+
+  onNotification(): void {}
 
   /** Opens what is wanted, as far as the limit goes. */
   grow(): void {

@@ -25,6 +25,8 @@ export interface Holder {
   onFed(settled: boolean): void
   /** The connection is gone. Owners of exchanges were told before. */
   onServerGone(cause: Error): void
+  /** The body of a NotificationResponse is from `start` to `end`. */
+  onServerNotification(bytes: Uint8Array, start: number, end: number): void
 }
 
 /** Who hears of a connection's life: its pool. */
@@ -52,8 +54,8 @@ export class ServerConnection implements SocketHandler, ServerVoice {
   readonly statements = new Set<Statement>()
   unnamed: object | null = null
   holder: Holder | null = null
-  /** Who held it last: its traces in the session (the last value of a sequence) are that client's. */
-  lastHolder: object | null = null
+  /** Whose values of sequences (lastval, currval) are in its session; null: nobody's. */
+  sequencesOf: object | null = null
   /** Since when it is as it is: held, or idle. */
   since = 0
   /** Cancel requests that are on their way to it. */
@@ -192,6 +194,7 @@ export class ServerConnection implements SocketHandler, ServerVoice {
   }
 
   onNotification(bytes: Uint8Array, start: number, end: number): void {
+    this.holder?.onServerNotification(bytes, start, end)
     this.#keeper.onNotification(this, bytes, start, end)
   }
 

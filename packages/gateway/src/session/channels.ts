@@ -2,7 +2,8 @@
  * The channels that one client listens to.
  *
  * Notifications come at any time, and go to the client only between two units and outside a transaction, as PostgreSQL
- * sends them; until then they wait here. If too much waits, it is dropped and the client is told of the gap.
+ * sends them; until then they wait here. If too much waits, it is dropped and the client is told of the gap. The process
+ * id in them is the sender's backend's, which is no client's: those of clients are outside the range of real ones.
  */
 import { errorResponse, NoticeResponse } from '@sluice/wire'
 import type { Listener, Subscriber } from '../origin/listener.ts'
@@ -12,20 +13,14 @@ const mostBytes = 4_194_304
 
 export class Channels implements Subscriber {
   readonly #listener: () => Listener
-  /** The id that the client knows the sender by. */
-  readonly #senderOf: (processId: number) => number
   readonly #onNews: () => void
   readonly #names = new Set<string>()
   #waiting: Uint8Array[] = []
   #bytes = 0
   #gap = false
 
-  constructor(
-    listener: () => Listener,
-    { senderOf, onNews }: { senderOf: (processId: number) => number; onNews: () => void },
-  ) {
+  constructor(listener: () => Listener, onNews: () => void) {
     this.#listener = listener
-    this.#senderOf = senderOf
     this.#onNews = onNews
   }
 
@@ -70,16 +65,12 @@ export class Channels implements Subscriber {
 
   // Subscriber
 
-  onNotification(message: Uint8Array, processId: number): void {
-    if (this.#bytes > mostBytes) {
-      this.#gap = true
-      return
+  onNotification(message: Uint8Array): void {
+    if (this.#bytes > mostBytes) this.#gap = true
+    else {
+      this.#waiting.push(message)
+      this.#bytes += message.length
     }
-    // Each subscriber gets the same bytes: they are not to be written.
-    const own = message.slice()
-    new DataView(own.buffer).setInt32(5, this.#senderOf(processId))
-    this.#waiting.push(own)
-    this.#bytes += own.length
     this.#onNews()
   }
 

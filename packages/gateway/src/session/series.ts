@@ -11,7 +11,7 @@
  *     anything of portals        untouched
  *
  * Errors are left to the server, so that they come in their place, with their side effects and their words.
- * What a connection lacks is prepared before the series (`lacking`), by an exchange of the gateway's own: the answer
+ * What a connection lacks is prepared before the series (`survey`), by an exchange of the gateway's own: the answer
  * tells whether the statement still means what the client was told.
  */
 import { Bind, Close, Describe, Parse } from '@sluice/wire'
@@ -20,6 +20,7 @@ import type { ServerConnection } from '../origin/server-connection.ts'
 import type { Statement, Statements } from '../origin/statement.ts'
 import type { Values } from '../origin/values.ts'
 import type { StatementPlan } from '../sql/plan.ts'
+import { lengthAt } from './client.ts'
 import { describedBy } from './description.ts'
 import type { Names } from './names.ts'
 
@@ -37,7 +38,7 @@ export interface Context {
   /** The connection's transaction status is known and not that of a failed transaction. */
   readonly sound: boolean
   planOf(bytes: Uint8Array, start: number, end: number): StatementPlan
-  /** What the unit may do besides: called for each statement that is parsed or bound. */
+  /** What the series may do: called for each statement that it prepares or binds. */
   onPlan(plan: StatementPlan): void
 }
 
@@ -85,7 +86,6 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
   const { server, exchange, names } = context
   const nameEnd = nulAfter(bytes, at + 5, end)
   const plan = context.planOf(bytes, nameEnd + 1, nulAfter(bytes, nameEnd + 1, end))
-  context.onPlan(plan)
   const asked = exchange.asked
   if (nameEnd === at + 5) {
     // The one before is gone as soon as the server reads this, whether it succeeds or not.
@@ -168,13 +168,10 @@ function passNamed(
   const { server, names } = context
   if (bytes[nameStart] === 0) {
     const { unnamed } = names
-    if (unnamed) {
-      context.onPlan(unnamed.plan)
-      if (server.unnamed !== unnamed)
-        inject(context, unnamed.parse, () => {
-          server.unnamed = unnamed
-        })
-    }
+    if (unnamed !== null && server.unnamed !== unnamed)
+      inject(context, unnamed.parse, () => {
+        server.unnamed = unnamed
+      })
     server.send(bytes.subarray(at, end))
     return undefined
   }
@@ -184,7 +181,6 @@ function passNamed(
     server.send(bytes.subarray(at, end))
     return undefined
   }
-  context.onPlan(statement.plan)
   if (!server.statements.has(statement))
     inject(context, statement.parse, () => server.statements.add(statement))
   sendUnder(server, statement.name, bytes, at, nameStart, nameEnd, end, length)
@@ -221,48 +217,65 @@ function sendUnder(
   server.send(bytes.subarray(nameEnd, end))
 }
 
+/** What a series is about to do, known before any of it is sent. */
+export interface Survey {
+  /** Statements that it uses and its connection lacks; those that the series itself prepares are none of them. */
+  lacks: Statement[]
+  /** The same of the client's unnamed statement. */
+  lacksUnnamed: boolean
+}
+
 /**
- * The statements that a series uses and its connection lacks; those that the series itself prepares are none of them.
+ * Looks through a series before it is sent.
  *
  * @param at of the series' first message, and `end` behind its last: all bytes are there
- * @param unnamed the client's unnamed statement if the connection lacks it and the series binds it
+ * @param onPlan called for each statement that the series prepares or binds
  */
-export function lacking(
-  { server, names }: { server: ServerConnection; names: Names },
+export function survey(
+  { server, names, planOf, onPlan }: Pick<Context, 'server' | 'names' | 'planOf' | 'onPlan'>,
   bytes: Uint8Array,
   at: number,
   end: number,
-): { statements: Statement[]; unnamed: boolean } {
-  let statements: Statement[] = none
-  let unnamed = false
-  let parsedUnnamed = false
+): Survey {
+  let lacks = none
+  let lacksUnnamed = false
+  let parsesUnnamed = false
   while (at < end) {
-    const messageEnd =
-      at + 1 + ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!)
+    const messageEnd = Math.min(at + lengthAt(bytes, at), end)
     const type = bytes[at]
     let nameStart = 0
     if (type === Bind) nameStart = nulAfter(bytes, at + 5, messageEnd) + 1
     else if (type === Describe && bytes[at + 5] === statementByte) nameStart = at + 6
-    // A name that is taken already is refused by the server: it must have it.
     else if (type === Parse) {
-      if (bytes[at + 5] === 0) parsedUnnamed = true
+      const nameEnd = nulAfter(bytes, at + 5, messageEnd)
+      onPlan(planOf(bytes, nameEnd + 1, nulAfter(bytes, nameEnd + 1, messageEnd)))
+      // A name that is taken already is refused by the server: it must have it.
+      if (bytes[at + 5] === 0) parsesUnnamed = true
       else nameStart = at + 5
     }
     if (nameStart > 0) {
       if (bytes[nameStart] === 0) {
-        if (!parsedUnnamed && names.unnamed !== null && server.unnamed !== names.unnamed) unnamed = true
+        const { unnamed } = names
+        if (!parsesUnnamed && unnamed !== null) {
+          onPlan(unnamed.plan)
+          if (server.unnamed !== unnamed) lacksUnnamed = true
+        }
       } else if (names.size > 0) {
         const statement = names.get(text(bytes, nameStart, nulAfter(bytes, nameStart, messageEnd)))
-        if (statement && !server.statements.has(statement) && !statements.includes(statement))
-          statements = [...statements, statement]
+        if (statement) {
+          onPlan(statement.plan)
+          if (!server.statements.has(statement) && !lacks.includes(statement)) lacks = [...lacks, statement]
+        }
       }
     }
     at = messageEnd
   }
-  return { statements, unnamed }
+  return lacks.length === 0 && !lacksUnnamed ? nothing : { lacks, lacksUnnamed }
 }
 
 const none: Statement[] = []
+/** The usual answer. */
+const nothing: Survey = { lacks: none, lacksUnnamed: false }
 
 /** The NUL that ends a string, or the message's end if there is none: the server then refuses the message. */
 function nulAfter(bytes: Uint8Array, from: number, end: number): number {

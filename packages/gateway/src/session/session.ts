@@ -39,14 +39,16 @@ import {
   Terminate,
 } from '@sluice/wire'
 import type { AnswerSink, Exchange, TransactionStatus } from '../exchange/index.ts'
+import type { Listener } from '../origin/listener.ts'
 import { ask, type OwnAnswer } from '../origin/own-query.ts'
 import type { Pool, Waiter } from '../origin/pool.ts'
 import type { Refusal } from '../origin/refusal.ts'
 import { replay } from '../origin/replay.ts'
 import type { Holder, ServerConnection } from '../origin/server-connection.ts'
 import { Values } from '../origin/values.ts'
-import { type StatementPlan, Touches } from '../sql/plan.ts'
+import { Needs, type StatementPlan, Touches } from '../sql/plan.ts'
 import type { Socket, SocketHandler } from '../transport/transport.ts'
+import { Channels } from './channels.ts'
 import { Client, fullBytes, lengthAt } from './client.ts'
 import {
   canceled,
@@ -60,7 +62,7 @@ import {
 } from './errors.ts'
 import { Names } from './names.ts'
 import { prepare } from './prepare.ts'
-import { type Context, lacking, passMessage } from './series.ts'
+import { type Context, passMessage, survey } from './series.ts'
 import { type Start, Traces } from './traces.ts'
 
 export interface SessionOptions extends Start {
@@ -72,6 +74,8 @@ export interface SessionOptions extends Start {
   /** A clock that a timer sets: good for time-outs of seconds, and free. */
   readonly time: { readonly now: number }
   planOf(bytes: Uint8Array, start: number, end: number): StatementPlan
+  /** The listener of the client's database. */
+  listener(): Listener
   /** Tells the origin to cancel what a connection runs; ends when the cancel connection has closed. */
   cancel(server: ServerConnection): Promise<void>
   /** The session is over, its server connection given back or closed. */
@@ -103,6 +107,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   readonly #client: Client
   readonly #traces: Traces
   readonly #names = new Names()
+  readonly #channels: Channels
   #phase: Phase = 'ready'
   #server: ServerConnection | null = null
   #told: Values
@@ -114,6 +119,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #skipping = false
   /** The series may hold a COPY FROM STDIN. */
   #mayCopyIn = false
+  /** What the unit that is being taken touches and needs: bits of Touches and Needs. */
+  #unitTouches = 0
+  #unitNeeds = 0
   /** The server takes COPY data. */
   #copying = false
   /** ReadyForQuery is kept back until the probe is done. */
@@ -132,6 +140,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     this.#client = new Client(socket)
     this.#traces = new Traces(options)
     this.#told = options.told
+    this.#channels = new Channels(options.listener, () => this.#tellNews())
     this.#context = {
       server: null as unknown as ServerConnection,
       exchange: null as unknown as Exchange,
@@ -277,7 +286,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   }
 
   onReady(status: TransactionStatus, exchange: Exchange): boolean {
-    if (exchange.tags !== null) this.#onTags(exchange.tags)
+    if (exchange.tags !== null) this.#onTags(exchange.tags, exchange.failed && status === 'I')
     const asksFirst = (this.#traces.touched & (Touches.reset | Touches.listen)) !== 0
     this.#readyKept = asksFirst && status === 'I' && this.#inFlight === 1
     return this.#readyKept
@@ -296,6 +305,12 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
 
   onServerDrain(): void {
     this.#run()
+  }
+
+  onServerNotification(bytes: Uint8Array, start: number, end: number): void {
+    // Else the listener hears it, too.
+    if (this.#traces.sessionMode || (this.#traces.touched & Touches.listen) !== 0)
+      this.#channels.onNotification(bytes.slice(start - 5, end))
   }
 
   onLost(cause: Error): void {
@@ -381,8 +396,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (plan?.deallocates && this.#deallocateHere(plan)) return true
     const server = this.#acquire()
     if (!server) return false
+    this.#unitTouches = 0
+    this.#unitNeeds = 0
     if (plan) this.#onPlan(plan)
     else this.#traces.onUnknown()
+    this.#clearSequences(server)
     this.#names.unnamed = null
     server.unnamed = null
     const exchange = this.#open ?? this.#begin(server)
@@ -412,9 +430,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (!server) return false
     const { bytes, at } = client
     const end = seriesEnd >= 0 ? seriesEnd : at + Math.min(client.length, client.there)
-    if (!this.#hasStatements(server, bytes, at, end)) return false
     const context = this.#context
     context.server = server
+    if (!this.#lacksNothing(server, bytes, at, end)) return false
+    this.#clearSequences(server)
     context.sound = server.pipeline.status !== 'E' && this.#inFlight === (this.#open ? 1 : 0)
     context.settings = this.#traces.settled
     const exchange = this.#open ?? this.#begin(server)
@@ -602,19 +621,19 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   }
 
   /** True if the connection has the statements of a series; else they are being prepared, and the series waits. */
-  #hasStatements(server: ServerConnection, bytes: Uint8Array, at: number, end: number): boolean {
+  #lacksNothing(server: ServerConnection, bytes: Uint8Array, at: number, end: number): boolean {
     const names = this.#names
-    if (names.size === 0 && (names.unnamed === null || server.unnamed === names.unnamed)) return true
-    const { statements, unnamed } = lacking({ server, names }, bytes, at, end)
-    if (statements.length === 0 && !unnamed) return true
+    this.#unitTouches = 0
+    this.#unitNeeds = 0
+    const { lacks, lacksUnnamed } = survey(this.#context, bytes, at, end)
+    // An open series has no place for it before: it is prepared within.
+    if ((lacks.length === 0 && !lacksUnnamed) || this.#open) return true
     if (this.#inFlight > 0) {
-      // An open series has no place for it: it is prepared within.
-      if (this.#open) return true
       this.#phase = 'awaiting'
       return false
     }
     this.#phase = 'preparing'
-    prepare(server, statements, unnamed ? names.unnamed : null, outcome => {
+    prepare(server, lacks, lacksUnnamed ? names.unnamed : null, outcome => {
       if ('lost' in outcome) return this.onServerGone(outcome.lost)
       if ('error' in outcome) {
         const message = names.inClientsWords(outcome.error.message) ?? outcome.error.message
@@ -626,6 +645,20 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     return false
   }
 
+  /** Another client's values of sequences must not be seen by one that asks, or mixed with those it makes. */
+  #clearSequences(server: ServerConnection): void {
+    if (server.sequencesOf === this) return
+    if ((this.#unitTouches & Touches.sequences) === 0 && (this.#unitNeeds & Needs.sequences) === 0) return
+    if (this.#open || server.pipeline.status === 'E') return
+    const foreign = server.sequencesOf !== null
+    server.sequencesOf = this
+    if (!foreign) return
+    // Not waited for: what follows on the connection is behind it.
+    ask(server, 'DISCARD SEQUENCES', answer => {
+      if ('error' in answer) server.retired = true
+    })
+  }
+
   #begin(server: ServerConnection): Exchange {
     this.#inFlight++
     this.#since = this.#options.time.now
@@ -633,18 +666,25 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   }
 
   #onPlan(plan: StatementPlan): void {
+    this.#unitTouches |= plan.touches
+    this.#unitNeeds |= plan.needs
     this.#traces.onPlan(plan)
     if (plan.copiesIn || plan.statements < 0) this.#mayCopyIn = true
   }
 
   #watchTags(exchange: Exchange): void {
-    if ((this.#traces.touched & Touches.deallocate) !== 0) exchange.tags ??= []
+    const { touched, unlistens } = this.#traces
+    if ((touched & Touches.deallocate) !== 0 || unlistens.length > 0) exchange.tags ??= []
   }
 
-  #onTags(tags: readonly string[]): void {
-    if (!tags.includes('DISCARD ALL') && !tags.includes('DEALLOCATE ALL')) return
-    this.#names.clear()
-    this.#server?.statements.clear()
+  #onTags(tags: readonly string[], failed: boolean): void {
+    for (const tag of tags)
+      if (tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL') {
+        this.#names.clear()
+        this.#server?.statements.clear()
+        if (tag === 'DISCARD ALL') this.#traces.unlistens.push('*')
+      } else if (tag === 'ROLLBACK') this.#traces.unlistens = []
+    if (failed) this.#traces.unlistens = []
   }
 
   #forgetStatements(): void {
@@ -684,6 +724,14 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     }
     if (traces.touched !== 0) this.#probe(server)
     else if (!traces.keeps) this.#giveBack()
+    if (this.#channels.hasNews) this.#tellNews()
+  }
+
+  /** Notifications, if this is the moment for them: between two units and outside a transaction. */
+  #tellNews(): void {
+    if (this.#phase !== 'ready' || this.#inFlight > 0) return
+    if (this.#server && this.#server.pipeline.status !== 'I') return
+    for (const message of this.#channels.news()) this.#client.say(message)
   }
 
   #giveBack(): void {
@@ -691,7 +739,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (!server) return
     this.#told = server.reported
     this.#server = null
-    server.lastHolder = this
     this.#options.pool.release(server)
   }
 
@@ -704,12 +751,31 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
         server.destroy(new Error(`its state could not be read: ${answer.error.message}`))
         return
       }
-      server.has = read(answer.rows[0]!)
-      // A RESET went to where the connection started; the client's own start comes over it.
-      if (this.#readyKept && server.has !== this.#traces.wants)
-        this.#replay(server, () => this.#afterProbe(server))
-      else this.#afterProbe(server)
+      const { has, channels } = read(answer.rows[0]!)
+      server.has = has
+      for (const channel of this.#traces.unlistens.splice(0)) this.#channels.remove(channel)
+      this.#subscribe(server, channels)
     })
+  }
+
+  /** What the client listens to goes from its connection to the listener's. */
+  #subscribe(server: ServerConnection, channels: readonly string[]): void {
+    if (channels.length === 0 || this.#traces.sessionMode) this.#restart(server)
+    else
+      this.#channels.add(channels, () => {
+        if (this.#phase === 'over') return
+        this.#ask(server, 'UNLISTEN *', answer => {
+          if ('error' in answer) server.retired = true
+          this.#restart(server)
+        })
+      })
+  }
+
+  /** A RESET went to where the connection started; the client's own start comes over it. */
+  #restart(server: ServerConnection): void {
+    if (this.#readyKept && server.has !== this.#traces.wants)
+      this.#replay(server, () => this.#afterProbe(server))
+    else this.#afterProbe(server)
   }
 
   #afterProbe(server: ServerConnection): void {
@@ -718,6 +784,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     this.#readyKept = false
     if (!this.#traces.keeps && this.#phase !== 'leaving') this.#giveBack()
     this.#goOn()
+    if (this.#channels.hasNews) this.#tellNews()
   }
 
   // Errors of ours, and the end
@@ -785,6 +852,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #end(): void {
     if (this.#phase === 'over') return
     this.#phase = 'over'
+    this.#channels.remove('*')
     this.#giveBack()
     this.#client.hangUp()
     this.#options.onEnd(this)

@@ -29,6 +29,8 @@ export class Traces {
   /** The unit may have changed what texts mean. */
   schemaChanged = false
   pins: readonly Pin[] = []
+  /** Channels that the unit UNLISTENs, `*` for all, if it is not rolled back. */
+  unlistens: string[] = []
 
   readonly #start: Start
   readonly #customs = new Set<string>([modeParameter])
@@ -40,6 +42,11 @@ export class Traces {
     this.wants = start.base
     this.#sessionMode = start.mode === 'session'
     for (const name of start.base.byName.keys()) if (name.includes('.')) this.#customs.add(name)
+  }
+
+  /** The client keeps its connection whatever it does: what it listens to, it listens to there. */
+  get sessionMode(): boolean {
+    return this.#sessionMode
   }
 
   /** The client keeps its connection. */
@@ -54,8 +61,10 @@ export class Traces {
 
   onPlan(plan: StatementPlan): void {
     if (plan.changesSchema) this.schemaChanged = true
-    if (plan.touches === 0) return
-    this.touched |= plan.touches
+    const touches = plan.touches & ~Touches.sequences
+    if (touches === 0) return
+    this.touched |= touches
+    for (const { does, channel } of plan.channels) if (does === 'unlisten') this.unlistens.push(channel)
     for (const name of plan.customSettings) this.#customs.add(name)
     if ((plan.touches & Touches.load) !== 0) this.#loaded = true
   }
@@ -67,19 +76,21 @@ export class Traces {
   }
 
   /** The SQL that asks for them, and what reads its one row: gives what the connection has. */
-  probe(): { sql: string; read: (row: readonly (string | null)[]) => Values } {
+  probe(): {
+    sql: string
+    read: (row: readonly (string | null)[]) => { has: Values; channels: readonly string[] }
+  } {
     const customs = [...this.#customs]
     return {
       sql: probeSql(customs),
       read: row => {
-        const { values, pins } = readProbe(row, customs, this.#start.user)
+        const { values, pins, channels } = readProbe(row, customs, this.#start.user)
         const mode = values.get(modeParameter) || this.#start.mode
         this.#sessionMode = mode === 'session'
         this.pins = this.#loaded ? [...pins, 'load'] : pins
         this.touched = 0
-        const has = Values.of(values)
         this.wants = this.#start.base.with(values)
-        return has
+        return { has: Values.of(values), channels }
       },
     }
   }

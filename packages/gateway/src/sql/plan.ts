@@ -27,6 +27,11 @@ export const Touches = {
   reset: 256,
   /** Prepared statements go: DISCARD ALL, DEALLOCATE. */
   deallocate: 512,
+  /**
+   * A sequence may have been advanced, of which lastval and currval tell: INSERT, MERGE, UPDATE … SET x = DEFAULT,
+   * COPY FROM, nextval, setval, DO, CALL, and any function that is listed in `functions`.
+   */
+  sequences: 1_024,
 } as const
 
 /** What a text needs before it can run on a connection that others use too; bits. */
