@@ -40,6 +40,8 @@ export interface Context {
   planOf(bytes: Uint8Array, start: number, end: number): StatementPlan
   /** What the series may do: called for each statement that it prepares or binds. */
   onPlan(plan: StatementPlan): void
+  /** It may set a parameter whose name is among the bytes of this message. */
+  onUnnamedSetting(message: Uint8Array): void
 }
 
 /**
@@ -232,14 +234,21 @@ export interface Survey {
  * @param onPlan called for each statement that the series prepares or binds
  */
 export function survey(
-  { server, names, planOf, onPlan }: Pick<Context, 'server' | 'names' | 'planOf' | 'onPlan'>,
+  context: Pick<Context, 'server' | 'names' | 'planOf' | 'onPlan' | 'onUnnamedSetting'>,
   bytes: Uint8Array,
   at: number,
   end: number,
 ): Survey {
+  const { server, names } = context
   let lacks = none
   let lacksUnnamed = false
   let parsesUnnamed = false
+  let unnamedSetting = false
+  const noted = (plan: StatementPlan) => {
+    context.onPlan(plan)
+    if (plan.unknownSettings) unnamedSetting = true
+  }
+  const first = at
   while (at < end) {
     const messageEnd = Math.min(at + lengthAt(bytes, at), end)
     const type = bytes[at]
@@ -248,7 +257,7 @@ export function survey(
     else if (type === Describe && bytes[at + 5] === statementByte) nameStart = at + 6
     else if (type === Parse) {
       const nameEnd = nulAfter(bytes, at + 5, messageEnd)
-      onPlan(planOf(bytes, nameEnd + 1, nulAfter(bytes, nameEnd + 1, messageEnd)))
+      noted(context.planOf(bytes, nameEnd + 1, nulAfter(bytes, nameEnd + 1, messageEnd)))
       // A name that is taken already is refused by the server: it must have it.
       if (bytes[at + 5] === 0) parsesUnnamed = true
       else nameStart = at + 5
@@ -257,19 +266,20 @@ export function survey(
       if (bytes[nameStart] === 0) {
         const { unnamed } = names
         if (!parsesUnnamed && unnamed !== null) {
-          onPlan(unnamed.plan)
+          noted(unnamed.plan)
           if (server.unnamed !== unnamed) lacksUnnamed = true
         }
       } else if (names.size > 0) {
         const statement = names.get(text(bytes, nameStart, nulAfter(bytes, nameStart, messageEnd)))
         if (statement) {
-          onPlan(statement.plan)
+          noted(statement.plan)
           if (!server.statements.has(statement) && !lacks.includes(statement)) lacks = [...lacks, statement]
         }
       }
     }
     at = messageEnd
   }
+  if (unnamedSetting) context.onUnnamedSetting(bytes.subarray(first, end))
   return lacks.length === 0 && !lacksUnnamed ? nothing : { lacks, lacksUnnamed }
 }
 

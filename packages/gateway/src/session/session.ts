@@ -149,6 +149,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       ...{ settings: null, sound: true },
       planOf: options.planOf,
       onPlan: plan => this.#onPlan(plan),
+      onUnnamedSetting: message => this.#traces.onUnnamedSetting(message),
     }
     socket.handler = this
   }
@@ -400,6 +401,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     this.#unitNeeds = 0
     if (plan) this.#onPlan(plan)
     else this.#traces.onUnknown()
+    if (plan?.unknownSettings) this.#traces.onUnnamedSetting(bytes.subarray(at, client.end))
     this.#clearSequences(server)
     this.#names.unnamed = null
     server.unnamed = null

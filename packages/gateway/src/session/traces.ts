@@ -13,6 +13,12 @@ import { type Pin, probeSql, readProbe } from './probe.ts'
 /** `SET sluice.pool_mode = session`: the client keeps its server connection from then on. */
 const modeParameter = 'sluice.pool_mode'
 
+const latin1 = new TextDecoder('latin1')
+const dottedNames = /[a-z_][\w$]*(?:\.[a-z_][\w$]*)+/gi
+const searchedBytes = 16_384
+/** Names of one client's that are asked for. */
+const mostCustoms = 200
+
 export interface Start {
   /** Whose session it is. */
   readonly user: string
@@ -67,6 +73,16 @@ export class Traces {
     for (const { does, channel } of plan.channels) if (does === 'unlisten') this.unlistens.push(channel)
     for (const name of plan.customSettings) this.#customs.add(name)
     if ((plan.touches & Touches.load) !== 0) this.#loaded = true
+  }
+
+  /**
+   * A parameter may be set whose name the text does not tell: each word with a dot in it, here and among the values
+   * that are bound, may be the name.
+   */
+  onUnnamedSetting(bytes: Uint8Array): void {
+    const text = latin1.decode(bytes.subarray(0, searchedBytes))
+    for (const [name] of text.matchAll(dottedNames))
+      if (this.#customs.size < mostCustoms) this.#customs.add(name.toLowerCase())
   }
 
   /** A function was called by its number: any may be. */

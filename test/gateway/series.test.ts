@@ -1,0 +1,338 @@
+/** Pipelines, Sync and Flush, prepared statements: the cases PL, PS and TX of users of other poolers. */
+import {
+  bind,
+  close,
+  describe as describes,
+  execute,
+  flush,
+  parse,
+  query,
+  sync,
+  terminate,
+} from '@sluice/wire'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { freshDatabase } from '../support/postgres.ts'
+import { type RawClient, rawClient } from '../support/raw-client.ts'
+
+const database = await freshDatabase()
+let one: TestGateway
+let client: RawClient
+let other: RawClient
+
+beforeAll(async () => {
+  // A pool of one: whatever is left behind is met by the next client.
+  one = await startGateway(database.url, { connectionLimit: 1, waitTimeoutMs: 1_000 })
+  await database.query('create table numbers (n int primary key)')
+  await database.query('create schema a create table t (x int)')
+  await database.query('create schema b create table t (y text)')
+  await database.query(`insert into a.t values (1)`)
+  await database.query(`insert into b.t values ('one')`)
+})
+afterAll(() => one.stop())
+beforeEach(async () => {
+  client = await rawClient(one.url)
+  other = await rawClient(one.url)
+  return async () => {
+    client.destroy()
+    other.destroy()
+  }
+})
+
+describe('pipelines, Sync and Flush', () => {
+  test('PL1: what follows the Sync of a failed batch belongs to the next one', async () => {
+    client.send(
+      parse('', 'select 1/0'),
+      bind('', ''),
+      execute(),
+      sync(),
+      parse('p', 'select 2'),
+      describes('S', 'p'),
+      flush(),
+    )
+    expect(await client.ready()).toEqual(['1', 'E 22012', 'Z I'])
+    expect(await client.take(3)).toEqual(['1', 't', 'T(?column?)'])
+    client.send(bind('', 'p'), execute(), sync())
+    expect(await client.ready()).toEqual(['2', 'D(2)', 'C(SELECT 1)', 'Z I'])
+  })
+
+  test('PL2: a simple Query within a series that failed is discarded with it', async () => {
+    await client.query('begin')
+    client.send(
+      query('savepoint a'),
+      parse('', 'select 1/0'),
+      bind('', ''),
+      execute(),
+      query('release savepoint a'),
+    )
+    expect(await client.ready()).toEqual(['C(SAVEPOINT)', 'Z T'])
+    expect(await client.take(2)).toEqual(['1', 'E 22012'])
+    client.send(sync())
+    expect(await client.ready()).toEqual(['Z E'])
+    expect(await client.query('rollback to savepoint a')).toEqual(['C(ROLLBACK)', 'Z T'])
+    expect(await client.query('commit')).toEqual(['C(COMMIT)', 'Z I'])
+  })
+
+  test('a simple Query within a series that did not fail is answered as PostgreSQL answers it', async () => {
+    client.send(parse('', 'select 1'), bind('', ''), execute(), query('select 2'))
+    expect(await client.ready()).toEqual([
+      '1',
+      '2',
+      'D(1)',
+      'C(SELECT 1)',
+      'T(?column?)',
+      'D(2)',
+      'C(SELECT 1)',
+      'Z T',
+    ])
+    client.send(parse('', 'select 3'), bind('', ''), execute(), sync())
+    expect(await client.ready()).toEqual(['1', '2', 'D(3)', 'C(SELECT 1)', 'Z I'])
+  })
+
+  test('PL4: a batch that waited too long is answered by one error and one ReadyForQuery', async () => {
+    await other.query('begin')
+    client.send(parse('s', 'select 1'), bind('', 's'), describes('P', ''), execute(), sync())
+    expect(await client.ready()).toEqual(['E 53300', 'Z I'])
+    expect(client.errors[0]?.hint).toContain('origin_connection_limit')
+    await other.query('commit')
+    client.send(parse('s', 'select 2'), bind('', 's'), execute(), sync())
+    expect(await client.ready()).toEqual(['1', '2', 'D(2)', 'C(SELECT 1)', 'Z I'])
+  })
+
+  test('PL5: what the gateway answers by itself is skipped after an error, too', async () => {
+    client.send(parse('s', 'select 1/n from generate_series(0, $1::int) n'), sync())
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    client.send(bind('', 's', '0'), execute(), close('S', 's'), sync())
+    expect(await client.ready()).toEqual(['2', 'E 22012', 'Z I'])
+    client.send(bind('', 's', '-1'), execute(), sync())
+    expect(await client.ready()).toEqual(['2', 'C(SELECT 0)', 'Z I'])
+  })
+
+  test('PL6: a client that goes away in the middle of a series leaves nothing behind', async () => {
+    client.send(parse('', 'select 1'), bind('', ''))
+    client.send(flush())
+    await client.take(2)
+    client.destroy()
+    expect(await other.query('select 2')).toEqual(['T(?column?)', 'D(2)', 'C(SELECT 1)', 'Z I'])
+  })
+
+  test('PL7: what stands before a Terminate is run', async () => {
+    for (let n = 0; n < 20; n++) {
+      const fired = await rawClient(one.url)
+      fired.send(query(`insert into numbers values (${n})`), terminate())
+      await fired.end()
+      const closed = await rawClient(one.url)
+      closed.socket.end(query(`insert into numbers values (${100 + n})`))
+      await closed.until(() => false).catch(() => {})
+      closed.destroy()
+    }
+    expect(await other.query('select count(*) from numbers')).toContain('D(40)')
+  })
+
+  test('PL8: a client that shut down its writing half gets its answer', async () => {
+    client.socket.end(query('select pg_sleep(0.1), 5'))
+    expect(await client.ready()).toEqual(['T(pg_sleep,?column?)', 'D(,5)', 'C(SELECT 1)', 'Z I'])
+  })
+
+  test('PL9: Sync and Flush with nothing open take no server connection', async () => {
+    await other.query('begin')
+    client.send(sync(), sync(), sync(), flush())
+    expect([...(await client.ready()), ...(await client.ready()), ...(await client.ready())]).toEqual([
+      'Z I',
+      'Z I',
+      'Z I',
+    ])
+    await other.query('commit')
+  })
+
+  test('many series in flight are answered in their order', async () => {
+    const series = Array.from({ length: 500 }, (_, n) => [
+      parse('', `select ${n}`),
+      bind('', ''),
+      execute(),
+      sync(),
+    ])
+    client.send(...series.flat())
+    for (let n = 0; n < 500; n++)
+      expect(await client.ready()).toEqual(['1', '2', `D(${n})`, 'C(SELECT 1)', 'Z I'])
+  })
+})
+
+describe('prepared statements', () => {
+  test('PS1: after a Flush the connection stays with the client', async () => {
+    client.send(parse('', 'select 1 as mine'), describes('S', ''), flush())
+    expect(await client.take(3)).toEqual(['1', 't', 'T(mine)'])
+    other.send(query('select 2'))
+    client.send(bind('', ''), execute(), sync())
+    expect(await client.ready()).toEqual(['2', 'D(1)', 'C(SELECT 1)', 'Z I'])
+    expect(await other.ready()).toContain('D(2)')
+  })
+
+  test('PS2: an unknown statement costs an error, not the connection', async () => {
+    client.send(describes('S', 'nope'), sync())
+    expect(await client.ready()).toEqual(['E 26000', 'Z I'])
+    expect(client.errors[0]?.message).toBe('prepared statement "nope" does not exist')
+    expect(await client.query('select 1')).toContain('D(1)')
+  })
+
+  test('PS3: a name that is taken is refused, and keeps its statement', async () => {
+    client.send(
+      parse('s1', 'select 1'),
+      sync(),
+      parse('s1', 'select 2'),
+      sync(),
+      bind('', 's1'),
+      execute(),
+      sync(),
+    )
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    expect(await client.ready()).toEqual(['E 42P05', 'Z I'])
+    expect(client.errors[0]?.message).toBe('prepared statement "s1" already exists')
+    expect(await client.ready()).toEqual(['2', 'D(1)', 'C(SELECT 1)', 'Z I'])
+  })
+
+  test('PS4: a Parse that failed is forgotten', async () => {
+    await client.query('begin')
+    await client.query('select 1/0')
+    client.send(parse('k', 'select 3'), sync())
+    expect(await client.ready()).toEqual(['E 25P02', 'Z E'])
+    await client.query('rollback')
+    client.send(parse('k', 'select 3'), bind('', 'k'), execute(), sync())
+    expect(await client.ready()).toEqual(['1', '2', 'D(3)', 'C(SELECT 1)', 'Z I'])
+  })
+
+  test('PS5: the same text under another search_path is another statement', async () => {
+    const inA = await rawClient(one.url, { parameters: { search_path: 'a' } })
+    const inB = await rawClient(one.url, { parameters: { search_path: 'b' } })
+    for (const [who, value] of [
+      [inA, '1'],
+      [inB, 'one'],
+    ] as const) {
+      who.send(parse('s', 'select * from t'), sync())
+      expect(await who.ready()).toEqual(['1', 'Z I'])
+      for (let round = 0; round < 3; round++) {
+        who.send(bind('', 's'), execute(), sync())
+        expect(await who.ready()).toEqual(['2', `D(${value})`, 'C(SELECT 1)', 'Z I'])
+      }
+    }
+    for (const [who, value] of [
+      [inA, '1'],
+      [inB, 'one'],
+      [inA, '1'],
+    ] as const) {
+      who.send(bind('', 's'), execute(), sync())
+      expect(await who.ready()).toEqual(['2', `D(${value})`, 'C(SELECT 1)', 'Z I'])
+    }
+    inA.destroy()
+    inB.destroy()
+  })
+
+  test('PS6: a portal and a statement of one name are two things', async () => {
+    client.send(parse('s', 'select 1'), sync(), close('P', 's'), sync(), bind('s', 's'), execute('s'), sync())
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    expect(await client.ready()).toEqual(['3', 'Z I'])
+    expect(await client.ready()).toEqual(['2', 'D(1)', 'C(SELECT 1)', 'Z I'])
+  })
+
+  test('PS7: declared types are part of a statement', async () => {
+    const int4 = 23
+    const int8 = 20
+    client.send(parse('a', 'select pg_typeof($1)', [int4]), parse('b', 'select pg_typeof($1)', [int8]))
+    client.send(bind('', 'a', '1'), execute(), bind('', 'b', '1'), execute(), sync())
+    expect(await client.ready()).toEqual([
+      ...['1', '1', '2', 'D(integer)', 'C(SELECT 1)', '2', 'D(bigint)', 'C(SELECT 1)', 'Z I'],
+    ])
+    other.send(parse('a', 'select pg_typeof($1)', [int8]), bind('', 'a', '1'), execute(), sync())
+    expect(await other.ready()).toEqual(['1', '2', 'D(bigint)', 'C(SELECT 1)', 'Z I'])
+  })
+
+  test('a statement is there on every connection of a pool', async () => {
+    const three = await startGateway(database.url, { connectionLimit: 3 })
+    const clients = await Promise.all([1, 2, 3].map(() => rawClient(three.url)))
+    const [first, second, third] = clients as [RawClient, RawClient, RawClient]
+    first.send(parse('mine', 'select $1::int + 1'), sync())
+    await first.ready()
+    await second.query('begin')
+    await third.query('begin')
+    for (const held of [second, third, null]) {
+      first.send(bind('', 'mine', '41'), execute(), sync())
+      expect(await first.ready()).toEqual(['2', 'D(42)', 'C(SELECT 1)', 'Z I'])
+      await held?.query('commit')
+      await first.query('begin')
+      first.send(bind('', 'mine', '1'), execute(), sync())
+      expect(await first.ready()).toEqual(['2', 'D(2)', 'C(SELECT 1)', 'Z T'])
+      await first.query('commit')
+    }
+    for (const each of clients) each.destroy()
+    await three.stop()
+  })
+
+  test('the unnamed statement outlives its series, and ends with a simple Query', async () => {
+    client.send(parse('', 'select 7'), sync())
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    await other.query('select 1')
+    client.send(bind('', ''), execute(), sync())
+    expect(await client.ready()).toEqual(['2', 'D(7)', 'C(SELECT 1)', 'Z I'])
+    await client.query('select 1')
+    client.send(bind('', ''), execute(), sync())
+    expect(await client.ready()).toEqual(['E 26000', 'Z I'])
+  })
+
+  test('DEALLOCATE ends what was made by Parse, and DISCARD ALL all of it', async () => {
+    client.send(parse('d1', 'select 1'), parse('d2', 'select 2'), sync())
+    await client.ready()
+    expect(await client.query('deallocate d1')).toEqual(['C(DEALLOCATE)', 'Z I'])
+    client.send(bind('', 'd1'), sync(), bind('', 'd2'), sync())
+    expect(await client.ready()).toEqual(['E 26000', 'Z I'])
+    expect(await client.ready()).toEqual(['2', 'Z I'])
+    expect(await client.query('discard all')).toEqual(['C(DISCARD ALL)', 'Z I'])
+    client.send(bind('', 'd2'), sync())
+    expect(await client.ready()).toEqual(['E 26000', 'Z I'])
+  })
+
+  test('after DDL a statement that means something else is refused as PostgreSQL refuses it, and its next Parse succeeds', async () => {
+    await database.query(
+      'drop table if exists changing; create table changing (a int); insert into changing values (1)',
+    )
+    client.send(parse('c', 'select * from changing'), describes('S', 'c'), bind('', 'c'), execute(), sync())
+    expect(await client.ready()).toEqual(['1', 't', 'T(a)', '2', 'D(1)', 'C(SELECT 1)', 'Z I'])
+    await database.query('alter table changing add column b int')
+    client.send(bind('', 'c'), execute(), sync())
+    expect(await client.ready()).toEqual(['E 0A000', 'Z I'])
+    client.send(close('S', 'c'), parse('c', 'select * from changing'), bind('', 'c'), execute(), sync())
+    expect(await client.ready()).toEqual(['3', '1', '2', 'D(1,null)', 'C(SELECT 1)', 'Z I'])
+  })
+})
+
+describe('transactions and odd messages', () => {
+  test('TX1: COMMIT AND CHAIN keeps the connection', async () => {
+    expect(await client.query('begin')).toEqual(['C(BEGIN)', 'Z T'])
+    expect(await client.query('commit and chain')).toEqual(['C(COMMIT)', 'Z T'])
+    other.send(query('select 2'))
+    expect(await client.query('select 1')).toContain('D(1)')
+    expect(await client.query('rollback')).toEqual(['C(ROLLBACK)', 'Z I'])
+    expect(await other.ready()).toContain('D(2)')
+  })
+
+  test('TX2: several statements in one Query are one transaction', async () => {
+    expect(await client.query('begin; select 1; commit; select 2; begin')).toContain('Z T')
+    await client.query('rollback')
+    expect(await client.query('insert into numbers values (999); select 1/0; select 3')).toEqual([
+      'C(INSERT 0 1)',
+      'E 22012',
+      'Z I',
+    ])
+    expect(await client.query('select count(*) from numbers where n = 999')).toContain('D(0)')
+    await client.query(`set work_mem = '9MB'; select 1/0`)
+    expect(await client.query('show work_mem')).toContain('D(4MB)')
+  })
+
+  test('TX4: empty queries are answered as such', async () => {
+    expect(await client.query('')).toEqual(['I', 'Z I'])
+    expect(await client.query(';')).toEqual(['I', 'Z I'])
+    client.send(parse('', ''), bind('', ''), execute(), sync())
+    expect(await client.ready()).toEqual(['1', '2', 'I', 'Z I'])
+    client.send(parse('', ' -- x'), describes('S', ''), bind('', ''), describes('P', ''), execute(), sync())
+    expect(await client.ready()).toEqual(['1', 't', 'n', '2', 'n', 'I', 'Z I'])
+  })
+})

@@ -1,0 +1,285 @@
+/** What a client leaves in a server's session, and what of it others meet: the cases SE of users of other poolers. */
+import { bind, execute, parse, sync } from '@sluice/wire'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { freshDatabase } from '../support/postgres.ts'
+import { type RawClient, rawClient } from '../support/raw-client.ts'
+
+const database = await freshDatabase()
+const role = `role_${database.name}`
+let one: TestGateway
+let a: RawClient
+let b: RawClient
+
+beforeAll(async () => {
+  one = await startGateway(database.url, { connectionLimit: 1, waitTimeoutMs: 2_000 })
+  await database.query(`create role ${role}`)
+  await database.query('create table t (id serial primary key, x int)')
+})
+afterAll(async () => {
+  await one.stop()
+  await database.query(`drop role ${role}`)
+})
+beforeEach(async () => {
+  a = await rawClient(one.url)
+  b = await rawClient(one.url)
+  return async () => {
+    a.destroy()
+    b.destroy()
+  }
+})
+
+const value = async (client: RawClient, sql: string) => {
+  const heard = await client.query(sql)
+  return heard.find(word => word.startsWith('D('))?.slice(2, -1) ?? heard[0]
+}
+
+describe('parameters', () => {
+  test('SE1: what is set in a transaction is its client’s alone, on any connection', async () => {
+    const two = await startGateway(database.url, { connectionLimit: 2 })
+    const [x, y] = [await rawClient(two.url), await rawClient(two.url)]
+    await x.query(`begin; select 1; set statement_timeout = '5s'; commit`)
+    expect(await value(y, 'show statement_timeout')).toBe('0')
+    await y.query('begin')
+    expect(await value(x, 'show statement_timeout')).toBe('5s')
+    await y.query('commit')
+    expect(await value(x, 'show statement_timeout')).toBe('5s')
+    expect(await value(y, 'show statement_timeout')).toBe('0')
+    x.destroy()
+    y.destroy()
+    await two.stop()
+  })
+
+  test('SE2: a RESET that was rolled back is none', async () => {
+    await a.query(`set search_path to ''`)
+    await a.query('begin')
+    await a.query('reset search_path')
+    await a.query('rollback')
+    expect(await value(a, 'show search_path')).toBe('""')
+    await a.end()
+    expect(await value(b, 'select count(*) from t')).toBe('0')
+  })
+
+  test('SE3: a parameter follows savepoints', async () => {
+    await a.query(`begin; savepoint s; set client_min_messages = error; rollback to s; commit`)
+    expect(await value(a, 'show client_min_messages')).toBe('notice')
+    await a.query(
+      `begin; set client_min_messages = error; savepoint s; set client_min_messages = warning; rollback to s; commit`,
+    )
+    expect(await value(b, 'show client_min_messages')).toBe('notice')
+    expect(await value(a, 'show client_min_messages')).toBe('error')
+  })
+
+  test('SE4: a role ends with its client', async () => {
+    await a.query(`set role ${role}`)
+    expect(await value(a, 'select current_user')).toBe(role)
+    expect(await value(b, 'select current_user')).toBe('sluice')
+    expect(await value(a, 'select current_user')).toBe(role)
+    await a.query(`reset role; set session authorization ${role}`)
+    expect(await value(b, 'select session_user')).toBe('sluice')
+    expect(await value(a, 'select session_user')).toBe(role)
+    await a.end()
+    expect(await value(b, 'select session_user, current_user')).toBe('sluice,sluice')
+  })
+
+  test('SE5: RESET goes back to what the client started with, and the client is told', async () => {
+    const boot = await rawClient(one.url, { parameters: { application_name: 'boot', datestyle: 'German' } })
+    expect(boot.parameters.get('application_name')).toBe('boot')
+    expect(boot.parameters.get('DateStyle')).toBe('German, DMY')
+    for (const reset of [
+      'reset application_name',
+      'reset all',
+      'discard all',
+      'set application_name to default',
+    ]) {
+      await boot.query(`set application_name = 'x'`)
+      expect(await value(b, 'show application_name')).toBe('')
+      expect(await value(boot, 'show application_name')).toBe('x')
+      await boot.query(reset)
+      expect(boot.changes.at(-1)).toBe('application_name=boot')
+      expect(await value(boot, 'show application_name')).toBe('boot')
+      expect(await value(boot, 'show datestyle')).toBe('German, DMY')
+    }
+    boot.destroy()
+  })
+
+  test('SE6: comments hide nothing', async () => {
+    await a.query(`/* trace:1 */ SET statement_timeout = '8s'`)
+    expect(await value(b, 'show statement_timeout')).toBe('0')
+    expect(await value(a, 'show statement_timeout')).toBe('8s')
+    await a.query('-- x\n reset all')
+    expect(await value(a, 'show statement_timeout')).toBe('0')
+    await a.query(`SET work_mem = '9MB'; SELECT 1`)
+    expect(await value(b, 'show work_mem')).toBe('4MB')
+    expect(await value(a, 'show work_mem')).toBe('9MB')
+  })
+
+  test('SE7: all startup parameters hold, on every connection', async () => {
+    const started = await rawClient(one.url, {
+      parameters: {
+        extra_float_digits: '0',
+        search_path: 'foo',
+        options: '-c statement_timeout=4321 --geqo=off -c app.tenant=forty\\ two',
+      },
+    })
+    await b.query(`set statement_timeout = '1s'`)
+    expect(await value(started, 'show extra_float_digits')).toBe('0')
+    expect(await value(started, 'show search_path')).toBe('foo')
+    expect(await value(started, 'show statement_timeout')).toBe('4321ms')
+    expect(await value(started, 'show geqo')).toBe('off')
+    expect(await value(started, 'show app.tenant')).toBe('forty two')
+    expect(await value(b, 'show geqo')).toBe('on')
+    started.destroy()
+    await expect(rawClient(one.url, { parameters: { nope: '1' } })).rejects.toMatchObject({ code: '42704' })
+  })
+
+  test('parameters with a dot, set by a function, are their client’s', async () => {
+    await a.query(`select set_config('app.tenant', '42', false)`)
+    expect(await value(b, `select current_setting('app.tenant', true)`)).not.toBe('42')
+    expect(await value(a, `select current_setting('app.tenant')`)).toBe('42')
+    a.send(parse('', 'select set_config($1, $2, false)'), bind('', '', 'app.other', '43'), execute(), sync())
+    await a.ready()
+    expect(await value(b, `select current_setting('app.other', true)`)).not.toBe('43')
+    expect(await value(a, `select current_setting('app.other')`)).toBe('43')
+  })
+
+  test('SE12: several ParameterStatus within one answer all pass', async () => {
+    const heard = await a.query(
+      `select set_config('application_name', 'x', false), set_config('DateStyle', 'German', false); select 1`,
+    )
+    expect(heard.at(-1)).toBe('Z I')
+    expect(a.changes).toEqual(expect.arrayContaining(['application_name=x', 'DateStyle=German, DMY']))
+  })
+})
+
+describe('pins', () => {
+  test('SE8: a session lock is its client’s alone, and ends with it', async () => {
+    const two = await startGateway(database.url, { connectionLimit: 2 })
+    const [x, y] = [await rawClient(two.url), await rawClient(two.url)]
+    await x.query('select pg_advisory_lock(7)')
+    expect(await value(y, 'select pg_try_advisory_lock(7)')).toBe('f')
+    await x.end()
+    await y.until(() => true)
+    let mine = 'f'
+    while (mine === 'f') mine = (await value(y, 'select pg_try_advisory_lock(7)'))!
+    await y.query('select pg_advisory_unlock(7)')
+    y.destroy()
+    await two.stop()
+  })
+
+  test('a pin ends with its cause: a pool of one is free after the unlock', async () => {
+    await a.query('select pg_advisory_lock(8)')
+    await a.query('select pg_advisory_unlock(8)')
+    expect(await value(b, 'select 1')).toBe('1')
+    await a.query('select pg_advisory_xact_lock(8)')
+    expect(await value(b, 'select 1')).toBe('1')
+    await a.query('create temp table mine (x int)')
+    await a.query('drop table mine')
+    expect(await value(b, 'select 1')).toBe('1')
+    await a.query(`prepare p as select 1`)
+    await a.query(`deallocate p`)
+    expect(await value(b, 'select 1')).toBe('1')
+  })
+
+  test('a temporary table pins, and is gone for the next client', async () => {
+    await a.query('create temp table mine (x int)')
+    await a.query('insert into mine values (1)')
+    const waiting = b.query('select count(*) from mine')
+    expect(await value(a, 'select x from mine')).toBe('1')
+    await a.end()
+    expect(await waiting).toEqual(['E 42P01', 'Z I'])
+  })
+
+  test('SE9: a cursor WITH HOLD is there until it is closed, and not for others', async () => {
+    await a.query('begin; declare c cursor with hold for select generate_series(1, 3); commit')
+    expect(await value(a, 'fetch 1 from c')).toBe('1')
+    expect(await value(a, 'fetch 1 from c')).toBe('2')
+    await a.query('close c')
+    expect(await value(b, 'select count(*) from pg_cursors')).toBe('0')
+    await a.query('begin; declare c cursor with hold for select 1; commit')
+    a.destroy()
+    expect(await value(b, 'select count(*) from pg_cursors')).toBe('0')
+  })
+
+  test('SQL-level PREPARE pins, and is gone for the next client', async () => {
+    await a.query('prepare p as select 5')
+    expect(await value(a, 'execute p')).toBe('5')
+    expect(await value(a, 'execute p')).toBe('5')
+    await a.end()
+    expect(await b.query('execute p')).toEqual(['E 26000', 'Z I'])
+  })
+
+  test('SET sluice.pool_mode = session keeps the connection', async () => {
+    await a.query('set sluice.pool_mode = session')
+    const waiting = b.query('select 2')
+    expect(await value(a, 'select 1')).toBe('1')
+    await a.query('set sluice.pool_mode = transaction')
+    expect(await waiting).toContain('D(2)')
+  })
+})
+
+describe('sequences', () => {
+  test('lastval and currval never show another client’s value', async () => {
+    await a.query('insert into t (x) values (1)')
+    expect(await b.query('select lastval()')).toContain('E 55000')
+    expect(await b.query(`select currval('t_id_seq')`)).toContain('E 55000')
+    await b.query('begin')
+    await b.query('insert into t (x) values (2)')
+    expect(await value(b, 'select lastval()')).toBe('2')
+    await b.query('commit')
+    await a.query('begin')
+    expect(await a.query('select lastval()')).toContain('E 55000')
+    await a.query('rollback')
+  })
+})
+
+describe('LISTEN', () => {
+  test('SE10: who listens hears, while idle; who does not, hears nothing', async () => {
+    await a.query('listen ch')
+    await b.query(`notify ch, 'one'`)
+    await a.until(() => a.notifications.length > 0)
+    expect(a.notifications).toEqual(['ch:one'])
+    expect(b.notifications).toEqual([])
+    await a.query('unlisten ch')
+    await b.query(`notify ch, 'two'`)
+    await a.query('listen other')
+    await b.query(`notify other, 'three'`)
+    await a.until(() => a.notifications.length > 1)
+    expect(a.notifications).toEqual(['ch:one', 'other:three'])
+  })
+
+  test('SE11: LISTEN takes effect at COMMIT, and not after ROLLBACK', async () => {
+    await a.query('begin; listen rolled; rollback')
+    await a.query('begin')
+    await a.query('listen "Held Back"')
+    await a.query('commit')
+    await b.query(`notify rolled, 'no'; notify "Held Back", 'yes'`)
+    await a.until(() => a.notifications.length > 0)
+    expect(a.notifications).toEqual(['Held Back:yes'])
+    await a.query('begin; unlisten *; rollback')
+    await b.query(`notify "Held Back", 'still'`)
+    await a.until(() => a.notifications.length > 1)
+    expect(a.notifications.at(-1)).toBe('Held Back:still')
+  })
+
+  test('many who listen at once all hear the first notification', async () => {
+    const all = await Promise.all(Array.from({ length: 20 }, () => rawClient(one.url)))
+    await Promise.all(all.map(each => each.query('listen crowd')))
+    await b.query(`notify crowd, 'now'`)
+    await Promise.all(all.map(each => each.until(() => each.notifications.length > 0)))
+    expect(all.map(each => each.notifications)).toEqual(all.map(() => ['crowd:now']))
+    for (const each of all) each.destroy()
+  })
+
+  test('a listener that was lost is opened again, and who listens is told', async () => {
+    await a.query('listen lasting')
+    await database.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'sluice'`,
+    )
+    await a.until(() => a.notices.length > 0)
+    expect(a.notices).toEqual(['notifications may have been lost'])
+    await b.query(`notify lasting, 'again'`)
+    await a.until(() => a.notifications.length > 0)
+    expect(a.notifications).toEqual(['lasting:again'])
+  })
+})

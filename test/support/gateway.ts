@@ -1,0 +1,72 @@
+/** A gateway for a test, in this process, before the run's PostgreSQL or another one. */
+
+import { Gateway, type GatewayOptions, type OriginOptions } from '../../packages/gateway/src/gateway.ts'
+import { Plans } from '../../.smoke/plans.ts'
+import { systemClock } from '../../packages/gateway/src/transport/clock.ts'
+import { nodeTransport } from '../../packages/gateway/src/transport/node.ts'
+import { selfSignedCertificate } from '../../packages/gateway/src/transport/self-signed.ts'
+
+export interface TestGateway extends AsyncDisposable {
+  readonly gateway: Gateway
+  /** Through the gateway: the origin's user, password and database. */
+  readonly url: string
+  /** The same for another user. */
+  urlOf(user: string, password: string): string
+  stop(): Promise<void>
+}
+
+/**
+ * @param originUrl of PostgreSQL, with user and password
+ * @param origin what differs from a pool of 20 in transaction mode with short time-outs
+ */
+export async function startGateway(
+  originUrl: string,
+  origin: Partial<OriginOptions> = {},
+  options: Partial<GatewayOptions> = {},
+): Promise<TestGateway> {
+  const { hostname, port, username, password, pathname } = new URL(originUrl)
+  const database = decodeURIComponent(pathname.slice(1))
+  const plans = await Plans.load()
+  const gateway = new Gateway(
+    {
+      listen: { host: '127.0.0.1', port: 0 },
+      tls: { side: 'server', ...(await certificate()) },
+      ...{ loginTimeoutMs: 10_000, shutdownTimeoutMs: 5_000, maxClients: 20_000, version: '0.1.0' },
+      ...options,
+      origins: [
+        {
+          names: ['HYPERDRIVE'],
+          origin: { addresses: [{ host: hostname, port: Number(port) }], sslmode: 'disable' },
+          ...{ database, anyDatabase: false },
+          ...{ user: decodeURIComponent(username), password: decodeURIComponent(password), users: [] },
+          ...{ auth: 'scram', roles: 'pg_authid', authRefreshMs: 30_000 },
+          ...{ mode: 'transaction', sessionUsers: [] },
+          ...{ connectionLimit: 20, minSize: 0, queueLimit: 10_000, statementLimit: 200 },
+          ...{ waitTimeoutMs: 10_000, connectTimeoutMs: 5_000, queryTimeoutMs: 60_000 },
+          ...{ idleInTransactionTimeoutMs: 0, idleTimeoutMs: 600_000, maxLifetimeMs: 3_600_000 },
+          ...origin,
+        },
+      ],
+    },
+    {
+      transport: nodeTransport,
+      clock: systemClock,
+      random: Math.random,
+      planOf: (bytes, start, end) => plans.planOf(bytes, start, end),
+    },
+  )
+  await gateway.start()
+  const urlOf = (user: string, secret: string) =>
+    `postgres://${encodeURIComponent(user)}:${encodeURIComponent(secret)}@127.0.0.1:${gateway.address.port}/${encodeURIComponent(database)}`
+  const stop = () => gateway.stop()
+  return {
+    gateway,
+    url: urlOf(decodeURIComponent(username), decodeURIComponent(password)),
+    urlOf,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+let made: Promise<{ certificate: string; key: string }> | undefined
+const certificate = () => (made ??= selfSignedCertificate())
