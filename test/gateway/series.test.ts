@@ -336,3 +336,26 @@ describe('transactions and odd messages', () => {
     expect(await client.ready()).toEqual(['1', 't', 'n', '2', 'n', 'I', 'Z I'])
   })
 })
+
+describe('the number of prepared statements', () => {
+  test('PS8, PS10: a connection keeps as many as its limit, and a client’s name never vanishes', async () => {
+    const few = await startGateway(database.url, { connectionLimit: 1, statementLimit: 5 })
+    const [x, y] = [await rawClient(few.url), await rawClient(few.url)]
+    for (let n = 0; n < 50; n++) {
+      x.send(parse(`s${n}`, `select ${n}`), sync())
+      expect(await x.ready()).toEqual(['1', 'Z I'])
+    }
+    expect(
+      await y.query(`select count(*) <= 6 from pg_prepared_statements where name like 'sluice%'`),
+    ).toContain('D(t)')
+    for (const n of [0, 49, 7]) {
+      x.send(bind('', `s${n}`), execute(), parse('bad', 'selec'), sync())
+      expect(await x.ready()).toEqual(['2', `D(${n})`, 'C(SELECT 1)', 'E 42601', 'Z I'])
+      x.send(bind('', `s${n}`), execute(), sync())
+      expect(await x.ready()).toEqual(['2', `D(${n})`, 'C(SELECT 1)', 'Z I'])
+    }
+    x.destroy()
+    y.destroy()
+    await few.stop()
+  })
+})

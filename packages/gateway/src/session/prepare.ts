@@ -6,6 +6,7 @@
  * a connection of its own: "cached plan must not change result type".
  */
 import {
+  close,
   describe,
   type ErrorFields,
   NoData,
@@ -79,6 +80,31 @@ export function prepare(
         server.unnamed = unnamed
       },
     })
+  }
+  server.send(sync())
+  exchange.open = false
+  server.flush()
+}
+
+/**
+ * Closes the statements that were not used for longest, so that `keep` stay.
+ *
+ * @param done called when the connection has closed them; not if it is lost: its holder is told
+ */
+export function trim(server: ServerConnection, keep: number, done: () => void): void {
+  const exchange = server.pipeline.begin({
+    onBytes: () => true,
+    onReady: () => true,
+    onCopyIn: () => {},
+    onError: () => nothing,
+    onLost: () => {},
+    onAnswered: () => server.afterFeed(done),
+  })
+  let over = server.statements.size - keep
+  for (const statement of server.statements) {
+    if (over-- <= 0) break
+    server.statements.delete(statement)
+    server.send(close('S', statement.name))
   }
   server.send(sync())
   exchange.open = false

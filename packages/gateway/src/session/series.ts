@@ -273,6 +273,7 @@ export function survey(
         const statement = names.get(text(bytes, nameStart, nulAfter(bytes, nameStart, messageEnd)))
         if (statement) {
           noted(statement.plan)
+          if (server.statements.delete(statement)) server.statements.add(statement)
           if (!server.statements.has(statement) && !lacks.includes(statement)) lacks = [...lacks, statement]
         }
       }

@@ -61,7 +61,7 @@ import {
   tooManyStatements,
 } from './errors.ts'
 import { Names } from './names.ts'
-import { prepare } from './prepare.ts'
+import { prepare, trim } from './prepare.ts'
 import { type Context, passMessage, survey } from './series.ts'
 import { type Start, Traces } from './traces.ts'
 
@@ -725,7 +725,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       this.#options.pool.statements.forget()
     }
     if (traces.touched !== 0) this.#probe(server)
-    else if (!traces.keeps) this.#giveBack()
+    else if (!traces.keeps) this.#letGo(server)
     if (this.#channels.hasNews) this.#tellNews()
   }
 
@@ -734,6 +734,20 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (this.#phase !== 'ready' || this.#inFlight > 0) return
     if (this.#server && this.#server.pipeline.status !== 'I') return
     for (const message of this.#channels.news()) this.#client.say(message)
+  }
+
+  /** Gives it back, with no more statements than a connection shall keep. */
+  #letGo(server: ServerConnection): void {
+    const { statementLimit } = this.#options.pool.options
+    if (server.statements.size <= statementLimit) {
+      this.#giveBack()
+      return
+    }
+    this.#phase = 'preparing'
+    trim(server, statementLimit, () => {
+      if (this.#phase === 'preparing') this.#giveBack()
+      this.#goOn()
+    })
   }
 
   #giveBack(): void {

@@ -1,0 +1,215 @@
+/** COPY, cancel requests, and what fails: the cases CP, CA and FA of users of other poolers. */
+import { connect } from 'node:net'
+import {
+  bind,
+  cancelRequest,
+  copyData,
+  copyDone,
+  copyFail,
+  execute,
+  flush,
+  parse,
+  query,
+  sync,
+} from '@sluice/wire'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { freshDatabase } from '../support/postgres.ts'
+import { type RawClient, rawClient } from '../support/raw-client.ts'
+
+const database = await freshDatabase()
+let one: TestGateway
+let a: RawClient
+let b: RawClient
+
+beforeAll(async () => {
+  one = await startGateway(database.url, { connectionLimit: 1, waitTimeoutMs: 2_000 })
+  await database.query('create table t (x int primary key)')
+})
+afterAll(() => one.stop())
+beforeEach(async () => {
+  await database.query('truncate t')
+  a = await rawClient(one.url)
+  b = await rawClient(one.url)
+  return async () => {
+    a.destroy()
+    b.destroy()
+  }
+})
+
+const encoder = new TextEncoder()
+const row = (text: string) => copyData(encoder.encode(`${text}\n`))
+
+async function cancel(client: RawClient): Promise<void> {
+  const { port, hostname } = new URL(one.url)
+  const socket = connect(Number(port), hostname)
+  socket.write(cancelRequest(client.key!.processId, client.key!.secretKey))
+  await new Promise(resolve => socket.once('close', resolve).resume())
+}
+
+describe('COPY', () => {
+  test('in by the simple protocol, in one write and in several', async () => {
+    a.send(query('copy t from stdin'), row('1'), row('2'), copyDone(), query('select count(*) from t'))
+    expect(await a.ready()).toEqual(['G', 'C(COPY 2)', 'Z I'])
+    expect(await a.ready()).toContain('D(2)')
+    a.send(query('copy t from stdin'))
+    expect(await a.take(1)).toEqual(['G'])
+    a.send(row('3'), copyData(new Uint8Array(0)), flush(), sync())
+    a.send(copyDone())
+    expect(await a.ready()).toEqual(['C(COPY 1)', 'Z I'])
+    expect(await b.query('select count(*) from t')).toContain('D(3)')
+  })
+
+  test('in by the extended protocol', async () => {
+    a.send(parse('', 'copy t from stdin'), bind('', ''), execute(), sync())
+    expect(await a.take(3)).toEqual(['1', '2', 'G'])
+    a.send(row('1'), copyDone(), sync())
+    expect(await a.ready()).toEqual(['C(COPY 1)', 'Z I'])
+    a.send(parse('', 'copy t from stdin'), bind('', ''), execute(), flush())
+    expect(await a.take(3)).toEqual(['1', '2', 'G'])
+    a.send(row('1'), copyDone(), sync())
+    expect(await a.ready()).toEqual(['E 23505', 'Z I'])
+    expect(await b.query('select count(*) from t')).toContain('D(1)')
+  })
+
+  test('out, and a large one both ways', async () => {
+    expect(await a.query('copy (select 1 union all select 2) to stdout')).toEqual([
+      ...['H', 'd(1\n)', 'd(2\n)', 'c', 'C(COPY 2)', 'Z I'],
+    ])
+    a.send(query('copy t from stdin'))
+    const block = encoder.encode(Array.from({ length: 10_000 }, (_, n) => `${n}\n`).join(''))
+    a.send(copyData(block))
+    for (let n = 10_000; n < 100_000; n += 1_000)
+      a.send(copyData(encoder.encode(Array.from({ length: 1_000 }, (_, at) => `${n + at}\n`).join(''))))
+    a.send(copyDone())
+    expect(await a.ready()).toEqual(['G', 'C(COPY 100000)', 'Z I'])
+    const out = await a.query('copy t to stdout')
+    expect(out.length).toBe(100_004)
+    expect(await b.query('select count(*) from t')).toContain('D(100000)')
+  })
+
+  test('CP1: data that comes after the error reaches nobody', async () => {
+    for (const inTransaction of [false, true]) {
+      if (inTransaction) await a.query('begin')
+      a.send(query('copy t from stdin'), row('1'), row('1'), copyDone())
+      expect(await a.ready()).toEqual(['G', 'E 23505', inTransaction ? 'Z E' : 'Z I'])
+      for (let n = 0; n < 100; n++) a.send(row(String(n)), row('x'.repeat(10_000)))
+      a.send(copyDone())
+      if (inTransaction) await a.query('rollback')
+      expect(await b.query('select count(*) from t')).toContain('D(0)')
+      a.send(copyFail('late'))
+      expect(await a.query('select 1')).toContain('D(1)')
+    }
+  })
+
+  test('CP2: CopyFail ends it with an error', async () => {
+    a.send(query('copy t from stdin'), row('1'), copyFail('enough'))
+    expect(await a.ready()).toEqual(['G', 'E 57014', 'Z I'])
+    expect(await b.query('select count(*) from t')).toContain('D(0)')
+  })
+
+  test('a client that goes away in the middle leaves nothing behind', async () => {
+    a.send(query('copy t from stdin'), row('1'))
+    await a.take(1)
+    a.destroy()
+    expect(await b.query('select count(*) from t')).toContain('D(0)')
+    b.send(query('select 1').subarray(0, 7))
+    b.destroy()
+    const c = await rawClient(one.url)
+    expect(await c.query('select 2')).toContain('D(2)')
+    c.destroy()
+  })
+})
+
+describe('cancel', () => {
+  test('stops what its own client runs', async () => {
+    a.send(query('select pg_sleep(30)'))
+    await database.query(
+      `do $$ begin while not exists (select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep') loop perform pg_sleep(0.01); perform pg_stat_clear_snapshot(); end loop; end $$`,
+    )
+    await cancel(a)
+    expect(await a.ready()).toEqual(['T(pg_sleep)', 'E 57014', 'Z I'])
+    expect(await b.query('select 1')).toContain('D(1)')
+  })
+
+  test('ends the wait of a client that waits', async () => {
+    await b.query('begin')
+    a.send(parse('', 'select 1'), bind('', ''), execute(), sync())
+    a.send(query('select 2'))
+    await cancel(a)
+    expect(await a.ready()).toEqual(['E 57014', 'Z I'])
+    await b.query('commit')
+    expect(await a.ready()).toContain('D(2)')
+  })
+
+  test('CA2: for an idle client does nothing', async () => {
+    await cancel(a)
+    for (let n = 0; n < 3; n++) expect(await a.query(`select ${n}`)).toContain(`D(${n})`)
+  })
+
+  test('CA1: never hits another client', async () => {
+    const foreign: string[] = []
+    for (let round = 0; round < 200; round++) {
+      a.send(query('select 1'))
+      const cancelled = cancel(a)
+      b.send(query(`select pg_sleep(0.001), ${round}`))
+      await a.ready()
+      const heard = await b.ready()
+      if (!heard.includes(`D(,${round})`)) foreign.push(heard.join(' '))
+      await cancelled
+    }
+    expect(foreign).toEqual([])
+  })
+
+  test('keys are 4 bytes under protocol 3.0, 32 under 3.2, and no process id of a backend', async () => {
+    const newer = await rawClient(one.url, { version: 0x0003_0002 })
+    expect(a.key?.secretKey.length).toBe(4)
+    expect(newer.key?.secretKey.length).toBe(32)
+    expect(a.key!.processId).toBeGreaterThan(2 ** 22)
+    await cancel(newer)
+    newer.destroy()
+  })
+})
+
+describe('failures', () => {
+  test('FA1: a backend that was terminated while idle is not handed out', async () => {
+    for (let round = 0; round < 50; round++) {
+      await a.query('select 1')
+      await database.query(
+        `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+      )
+      expect(await a.query('select 2')).toContain('D(2)')
+    }
+  })
+
+  test('FA2: one that is terminated in the middle is one error, with the origin’s code', async () => {
+    a.send(query('select pg_terminate_backend(pg_backend_pid()), pg_sleep(10)'))
+    const heard = await a.ready()
+    expect(heard.filter(word => word.startsWith('E '))).toEqual(['E 57P01'])
+    expect(heard.at(-1)).toBe('closed')
+    expect(await b.query('select 1')).toContain('D(1)')
+  })
+
+  test('a client that vanishes in a transaction has it rolled back, and the connection goes on', async () => {
+    await a.query('begin')
+    await a.query('insert into t values (1)')
+    a.destroy()
+    expect(await b.query('select count(*) from t')).toContain('D(0)')
+  })
+
+  test('query_timeout and idle_in_transaction_timeout say what they are', async () => {
+    const strict = await startGateway(database.url, {
+      connectionLimit: 1,
+      queryTimeoutMs: 200,
+      idleInTransactionTimeoutMs: 300,
+    })
+    const client = await rawClient(strict.url)
+    expect(await client.query('select pg_sleep(10)')).toEqual(['T(pg_sleep)', 'E 57014', 'Z I'])
+    expect(client.errors[0]?.message).toContain('query_timeout')
+    await client.query('begin')
+    await client.until(() => client.errors.length > 1)
+    expect(client.errors[1]).toMatchObject({ severity: 'FATAL', code: '25P03' })
+    client.destroy()
+    await strict.stop()
+  })
+})
