@@ -47,6 +47,12 @@ async function cancel(client: RawClient): Promise<void> {
   await new Promise(resolve => socket.once('close', resolve).resume())
 }
 
+/** Waits until a client sleeps in PostgreSQL. */
+const sleeping = () =>
+  database.query(
+    `do $$ begin while not exists (select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep') loop perform pg_sleep(0.01); perform pg_stat_clear_snapshot(); end loop; end $$`,
+  )
+
 describe('COPY', () => {
   test('in by the simple protocol, in one write and in several', async () => {
     a.send(query('copy t from stdin'), row('1'), row('2'), copyDone(), query('select count(*) from t'))
@@ -124,9 +130,7 @@ describe('COPY', () => {
 describe('cancel', () => {
   test('stops what its own client runs', async () => {
     a.send(query('select pg_sleep(30)'))
-    await database.query(
-      `do $$ begin while not exists (select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep') loop perform pg_sleep(0.01); perform pg_stat_clear_snapshot(); end loop; end $$`,
-    )
+    await sleeping()
     await cancel(a)
     expect(await a.ready()).toEqual(['T(pg_sleep)', 'E 57014', 'Z I'])
     expect(await b.query('select 1')).toContain('D(1)')
@@ -211,5 +215,29 @@ describe('failures', () => {
     expect(client.errors[1]).toMatchObject({ severity: 'FATAL', code: '25P03' })
     client.destroy()
     await strict.stop()
+  })
+})
+
+describe('pg_cancel_backend and pg_terminate_backend with an id of the gateway', () => {
+  test('reach the client that has it, by both protocols, and say true', async () => {
+    const two = await startGateway(database.url, { connectionLimit: 2 })
+    const [x, y] = [await rawClient(two.url), await rawClient(two.url)]
+    const { processId } = x.key!
+    x.send(query('select pg_sleep(30)'))
+    await sleeping()
+    expect(await y.query(`select pg_cancel_backend(${processId})`)).toEqual([
+      ...['T(pg_cancel_backend)', 'D(t)', 'C(SELECT 1)', 'Z I'],
+    ])
+    expect(await x.ready()).toContain('E 57014')
+    x.send(query('select pg_sleep(30)'))
+    await sleeping()
+    y.send(parse('', 'select pg_cancel_backend($1)'), bind('', '', String(processId)), execute(), sync())
+    expect(await y.ready()).toEqual(['1', '2', 'D(t)', 'C(SELECT 1)', 'Z I'])
+    expect(await x.ready()).toContain('E 57014')
+    y.send(parse('k', 'select pg_terminate_backend($1)'), bind('', 'k', String(processId)), execute(), sync())
+    expect(await y.ready()).toEqual(['1', '2', 'D(t)', 'C(SELECT 1)', 'Z I'])
+    await x.until(() => x.errors.some(({ code }) => code === '57P01'))
+    y.destroy()
+    await two.stop()
   })
 })

@@ -21,7 +21,10 @@ import { Listener } from './origin/listener.ts'
 import { LoginRefused, Pool } from './origin/pool.ts'
 import { type Refusal, shuttingDown } from './origin/refusal.ts'
 import type { Keeper } from './origin/server-connection.ts'
+import type { Values } from './origin/values.ts'
+import { terminated } from './session/errors.ts'
 import { Session } from './session/session.ts'
+import type { Signal } from './session/signals.ts'
 import type { StatementPlan } from './sql/plan.ts'
 import { quoteLiteral } from './sql/quote.ts'
 import type { Clock } from './transport/clock.ts'
@@ -204,6 +207,15 @@ export class Gateway {
     )
   }
 
+  /** As in PostgreSQL: a user's own clients, or a superuser's everyone's. */
+  #signal(signal: Signal, processId: number, { user, told }: { user: string; told: Values }): boolean {
+    const target = this.#keys.owner(processId)
+    if (!target || (target.user !== user && told.byName.get('is_superuser') !== 'on')) return false
+    if (signal === 'cancel') void target.cancel()
+    else target.session.terminate(terminated())
+    return true
+  }
+
   async #admit(socket: Socket, admitted: Admitted): Promise<void> {
     const { user } = admitted
     let ended = false
@@ -231,7 +243,7 @@ export class Gateway {
         socket.end()
         return
       }
-      const client = new Client(this.#keys, admitted.secretKeyBytes)
+      const client = new Client(user, this.#keys, admitted.secretKeyBytes)
       const session = new Session(socket, {
         ...{ pool: place.pool, user, base, told, time: this.#time },
         mode: backend.options.sessionUsers.includes(user) ? 'session' : backend.options.mode,
@@ -239,6 +251,7 @@ export class Gateway {
         idleInTransactionTimeoutMs: backend.options.idleInTransactionTimeoutMs,
         planOf: this.#surroundings.planOf,
         listener: () => backend.listenerOf(database),
+        signal: (signal, processId) => this.#signal(signal, processId, { user, told }),
         cancel: server => backend.cancel(server),
         onEnd: () => {
           this.#clients.delete(client)
@@ -265,10 +278,12 @@ export class Gateway {
 /** A client that is in: its session, and the key that cancels what it runs. */
 class Client {
   readonly key: { processId: number; secretKey: Uint8Array }
+  readonly user: string
   session!: Session
   readonly #keys: Keys<Client>
 
-  constructor(keys: Keys<Client>, secretKeyBytes: number) {
+  constructor(user: string, keys: Keys<Client>, secretKeyBytes: number) {
+    this.user = user
     this.#keys = keys
     this.key = keys.give(this, secretKeyBytes)
   }

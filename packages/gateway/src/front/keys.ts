@@ -1,12 +1,7 @@
-/**
- * The process ids and secret keys that clients are given, and whom they belong to.
- *
- * The ids are the gateway's own and outside the range of real ones, so that an id that a client shows (in a cancel
- * request, to pg_terminate_backend) is never taken for that of a backend. Linux has no process ids above 2^22.
- */
+/** The process ids and secret keys that clients are given, and whom they belong to. */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { firstProcessId } from '../session/signals.ts'
 
-export const firstProcessId = 0x4000_0000
 const lastProcessId = 0x7fff_ffff
 
 export interface Cancellable {

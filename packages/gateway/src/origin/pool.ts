@@ -225,6 +225,10 @@ export class Pool implements Keeper {
 
   onNotification(): void {}
 
+  onDemoted(): void {
+    this.retireAll()
+  }
+
   /** Opens what is wanted, as far as the limit goes. */
   grow(): void {
     this.#grow()

@@ -34,6 +34,8 @@ export interface Keeper {
   /** It is gone, and its owners were told. */
   onGone(server: ServerConnection, cause: Error): void
   onNotification(server: ServerConnection, bytes: Uint8Array, start: number, end: number): void
+  /** The server became a standby: what was opened to the primary leads to it no longer. */
+  onDemoted?(): void
 }
 
 export interface ServerKey {
@@ -68,6 +70,7 @@ export class ServerConnection implements SocketHandler, ServerVoice {
 
   readonly #socket: Socket
   readonly #keeper: Keeper
+  readonly #startedWith: ReadonlyMap<string, string>
   /** What the server said at its end, which explains the end. */
   #lastWords: ErrorFields | null = null
   #out: Uint8Array[] = []
@@ -96,6 +99,7 @@ export class ServerConnection implements SocketHandler, ServerVoice {
     this.address = address
     this.scramKeys = scramKeys
     this.reported = reported
+    this.#startedWith = reported.byName
     this.openedAt = now
     this.since = now
     socket.handler = this
@@ -104,6 +108,15 @@ export class ServerConnection implements SocketHandler, ServerVoice {
   /** Nothing that was sent owes an answer, and no transaction is open: someone else may have it. */
   get clean(): boolean {
     return this.pipeline.settled && this.pipeline.status === 'I' && this.#out.length === 0
+  }
+
+  /** The server does not take writes any more that it took before: it became a standby, or was fenced off. */
+  get demoted(): boolean {
+    const was = this.#startedWith
+    const is = this.reported.byName
+    if (was.get('in_hot_standby') === 'off' && is.get('in_hot_standby') === 'on') return true
+    const readOnly = 'default_transaction_read_only'
+    return !this.has.byName.has(readOnly) && was.get(readOnly) === 'off' && is.get(readOnly) === 'on'
   }
 
   get pending(): number {
@@ -191,6 +204,7 @@ export class ServerConnection implements SocketHandler, ServerVoice {
 
   onParameterStatus(name: string, value: string): void {
     this.reported = this.reported.with([[name, value]])
+    if (name === 'in_hot_standby' && this.demoted) this.#keeper.onDemoted?.()
   }
 
   onNotification(bytes: Uint8Array, start: number, end: number): void {

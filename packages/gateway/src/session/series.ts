@@ -19,10 +19,11 @@ import type { Exchange } from '../exchange/index.ts'
 import type { ServerConnection } from '../origin/server-connection.ts'
 import type { Statement, Statements } from '../origin/statement.ts'
 import type { Values } from '../origin/values.ts'
-import type { StatementPlan } from '../sql/plan.ts'
+import { Needs, type StatementPlan } from '../sql/plan.ts'
 import { lengthAt } from './client.ts'
 import { describedBy } from './description.ts'
 import type { Names } from './names.ts'
+import { boundValues, type OnSignal, sendSignals, signalSafe } from './signals.ts'
 
 const parseComplete = Uint8Array.of(0x31, 0, 0, 0, 4)
 const closeComplete = Uint8Array.of(0x33, 0, 0, 0, 4)
@@ -40,6 +41,7 @@ export interface Context {
   planOf(bytes: Uint8Array, start: number, end: number): StatementPlan
   /** What the series may do: called for each statement that it prepares or binds. */
   onPlan(plan: StatementPlan): void
+  onSignal: OnSignal
   /** It may set a parameter whose name is among the bytes of this message. */
   onUnnamedSetting(message: Uint8Array): void
 }
@@ -64,6 +66,7 @@ export function passMessage(
       return
     case Bind: {
       const portalEnd = nulAfter(bytes, at + 5, end)
+      signalBound(context, bytes, at, portalEnd + 1, end)
       passNamed(context, bytes, at, portalEnd + 1, end, length)
       break
     }
@@ -87,7 +90,15 @@ export function passMessage(
 function passParse(context: Context, bytes: Uint8Array, at: number, end: number): void {
   const { server, exchange, names } = context
   const nameEnd = nulAfter(bytes, at + 5, end)
-  const plan = context.planOf(bytes, nameEnd + 1, nulAfter(bytes, nameEnd + 1, end))
+  const textEnd = nulAfter(bytes, nameEnd + 1, end)
+  const plan = context.planOf(bytes, nameEnd + 1, textEnd)
+  if ((plan.needs & Needs.backendSignal) !== 0) {
+    const safe = withText(bytes.subarray(at, end), nameEnd + 1 - at, textEnd - at)
+    if (safe) {
+      passParse(context, safe, 0, safe.length)
+      return
+    }
+  }
   const asked = exchange.asked
   if (nameEnd === at + 5) {
     // The one before is gone as soon as the server reads this, whether it succeeds or not.
@@ -128,6 +139,27 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
   })
   exchange.asked++
   server.send(statement.parse)
+}
+
+/** A Parse message whose calls of pg_cancel_backend are made safe; null if there is nothing to do. */
+function withText(message: Uint8Array, textStart: number, textEnd: number): Uint8Array | null {
+  const text = Buffer.from(message.subarray(textStart, textEnd)).toString('latin1')
+  const safe = signalSafe(text)
+  // What was made safe before has such a call still, within the CASE.
+  if (safe === text || text.includes('(SELECT CASE WHEN')) return null
+  const parts = [message.subarray(0, textStart), Buffer.from(safe, 'latin1'), message.subarray(textEnd)]
+  const bytes = new Uint8Array(Buffer.concat(parts))
+  new DataView(bytes.buffer).setUint32(1, bytes.length - 1)
+  return bytes
+}
+
+/** The statement that is bound may signal a client. */
+function signalBound(context: Context, bytes: Uint8Array, at: number, nameStart: number, end: number): void {
+  const { names } = context
+  const nameEnd = nulAfter(bytes, nameStart, end)
+  const statement = nameEnd === nameStart ? names.unnamed : names.get(text(bytes, nameStart, nameEnd))
+  if (!statement || (statement.plan.needs & Needs.backendSignal) === 0) return
+  sendSignals(Buffer.from(statement.parse).toString('latin1'), boundValues(bytes, at, end), context.onSignal)
 }
 
 function passDescribe(context: Context, bytes: Uint8Array, at: number, end: number): void {

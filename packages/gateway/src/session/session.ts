@@ -63,6 +63,7 @@ import {
 import { Names } from './names.ts'
 import { prepare, trim } from './prepare.ts'
 import { type Context, passMessage, survey } from './series.ts'
+import { type OnSignal, sendSignals, signalSafe } from './signals.ts'
 import { type Start, Traces } from './traces.ts'
 
 export interface SessionOptions extends Start {
@@ -74,6 +75,8 @@ export interface SessionOptions extends Start {
   /** A clock that a timer sets: good for time-outs of seconds, and free. */
   readonly time: { readonly now: number }
   planOf(bytes: Uint8Array, start: number, end: number): StatementPlan
+  /** Cancels or ends another client of the gateway's. */
+  readonly signal: OnSignal
   /** The listener of the client's database. */
   listener(): Listener
   /** Tells the origin to cancel what a connection runs; ends when the cancel connection has closed. */
@@ -150,6 +153,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       planOf: options.planOf,
       onPlan: plan => this.#onPlan(plan),
       onUnnamedSetting: message => this.#traces.onUnnamedSetting(message),
+      onSignal: options.signal,
     }
     socket.handler = this
   }
@@ -270,6 +274,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     }
     const fields = parseErrorFields(bytes, start, end)
     if (fields.severity === 'FATAL' || fields.severity === 'PANIC') this.#fatal = true
+    if (fields.code === '25006' && this.#server?.demoted) this.#options.pool.retireAll()
     if (fields.code === '0A000' && fields.routine === 'RevalidateCachedQuery') this.#forgetStatements()
     if (this.#timedOut && fields.code === '57014') return refused(queryTimedOut(this.#options.queryTimeoutMs))
     const message = names.inClientsWords(fields.message)
@@ -416,9 +421,22 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (this.#mayCopyIn) this.#phase = 'awaiting'
     this.#mayCopyIn = false
     this.#watchTags(exchange)
-    server.send(client.takeMessage())
+    const message = client.takeMessage()
+    server.send(plan && (plan.needs & Needs.backendSignal) !== 0 ? this.#withSignals(message) : message)
     exchange.open = false
     return true
+  }
+
+  /** A Query that calls pg_cancel_backend or pg_terminate_backend: clients of ours are signalled here. */
+  #withSignals(message: Uint8Array): Uint8Array {
+    const text = Buffer.from(message.subarray(5, -1)).toString('latin1')
+    sendSignals(text, [], this.#options.signal)
+    const body = Buffer.from(`${signalSafe(text)}\0`, 'latin1')
+    const safe = new Uint8Array(5 + body.length)
+    safe[0] = Query
+    new DataView(safe.buffer).setUint32(1, 4 + body.length)
+    safe.set(body, 5)
+    return safe
   }
 
   /** Messages of the extended protocol, up to what is none of them. */
