@@ -4,20 +4,29 @@
  *     client ──▶ Listener ──▶ Socket ─onData─▶ handler (startup, then the session)
  *     origin ◀── connect() ── Socket ─onData─▶ handler (login, then the server connection)
  *
- * A socket has one handler at a time, and whoever owns the conversation puts itself there. Events never come from
- * within a call of the socket's own methods, except that `destroy` may call nothing at all.
+ * A socket has one handler at a time, and whoever owns the conversation puts itself there. Each side ends by itself, as
+ * in TCP: a socket lives until both have, or one is gone.
  *
+ *     onData* ─▶ onEnd ─▶ onClose(null)     the peer has ended, and so have we, in either order
+ *     onData* ──────────▶ onClose(error)    reset, or a failed handshake
+ *     onData* ──────────▶ onClose(null)     we called destroy
+ *
+ * Invariants, on both runtimes: (1) no event comes from within a call of the socket's own methods; (2) nothing comes
+ * after onClose, and only onClose after destroy; (3) onDrain comes once for each run of writes that gave false.
  * Not here: what the bytes mean; when to time out.
  */
 
 export interface SocketHandler {
-  /** Bytes as they came. They stay as they are: who keeps a part may keep the subarray. */
+  /** Bytes as they came. They stay as they are: who keeps a part may keep the subarray. Never while paused. */
   onData(chunk: Uint8Array): void
   /** After `write` gave false: everything that was written has left. */
   onDrain(): void
-  /** The peer will send nothing more, and may still read. What it sent was told before. */
+  /**
+   * The peer will send nothing more, and may still read. What it sent was told before, so while the socket is paused
+   * this waits as long as there is something to tell.
+   */
   onEnd(): void
-  /** Once, last: nothing can be read or written any more. Null if both sides had ended in order. */
+  /** Once, last: nothing can be read or written any more. Null if both sides had ended in order, or after `destroy`. */
   onClose(error: Error | null): void
 }
 
@@ -34,18 +43,26 @@ export interface Socket {
   readonly tls: TlsInfo | null
   /** Of the peer; `unix` for a socket in the file system. */
   readonly remoteAddress: string
-  /** Bytes that were written and have not left this process yet. */
+  /** Bytes that were written and have not left this process yet: bounded by whoever stops when `write` gives false. */
   readonly pending: number
-  /** All of the bytes are taken, always; false asks to stop until `onDrain`. Without effect once closed. */
+  /**
+   * All of the bytes are taken, always, and may be kept until they have left: they must stay as they are. False asks to
+   * stop until `onDrain`. Without effect after `end` and once closed.
+   */
   write(bytes: Uint8Array): boolean
-  /** No `onData` until `resume`. Again is harmless. */
+  /** No `onData` until `resume`: what the peer sends waits in the kernel, and then at the peer. Again is harmless. */
   pause(): void
   resume(): void
-  /** Sends what was written, then the end of our side; what the peer still sends is told. */
+  /** Sends what was written, then the end of our side; what the peer still sends is told. Again is harmless. */
   end(): void
   /** Closes at once; what has not left is lost. `onClose` follows, from the event loop. */
   destroy(): void
-  /** What comes at once next is a TLS handshake, and then its content. The handler stays. Rejects if it fails, the socket closed. */
+  /**
+   * What comes next, either way, is a TLS handshake, and then its content. The handler stays; it hears of content only
+   * after what awaits this promise has run. What is written meanwhile leaves when the peer has proved itself, or never.
+   *
+   * @throws if the handshake fails or the certificate is refused; the socket is closed then, and the handler hears it too
+   */
   startTls(tls: ServerTls | ClientTls): Promise<void>
 }
 
@@ -56,7 +73,7 @@ export interface ServerTls {
   readonly certificate: string
   /** PEM. */
   readonly key: string
-  /** PEM: who signs the certificates that clients may show. */
+  /** PEM: who signs the certificates that clients may show. A client without one is let in, one with another is not. */
   readonly clientAuthority?: string
   /** What was read already of the client's first flight: for TLS without an SSLRequest before it. */
   readonly alreadyRead?: Uint8Array
@@ -92,7 +109,7 @@ export interface Transport {
   /** @throws NodeJS.ErrnoException (EADDRINUSE, EACCES, …) */
   listen(at: { host: string; port: number }, onSocket: (socket: Socket) => void): Promise<Listener>
   /**
-   * Opens a connection to one address. Aborting the signal destroys the attempt.
+   * Opens a connection to one address. Aborting the signal ends the attempt; an open connection it leaves alone.
    *
    * @throws NodeJS.ErrnoException (ECONNREFUSED, …), or the signal's reason
    */
