@@ -149,8 +149,13 @@ class Client implements RawClient {
   }
 
   async ready(): Promise<string[]> {
-    await this.until(() => this.heard.some(word => word.startsWith('Z ')))
-    const end = this.heard.findIndex(word => word.startsWith('Z '))
+    let searched = 0
+    const isReady = (word: string | undefined) => word?.startsWith('Z ') ?? false
+    await this.until(() => {
+      while (searched < this.heard.length && !isReady(this.heard[searched])) searched++
+      return searched < this.heard.length
+    })
+    const end = this.heard.findIndex(isReady)
     return end === -1 ? [...this.heard.splice(0), 'closed'] : this.heard.splice(0, end + 1)
   }
 

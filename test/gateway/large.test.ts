@@ -1,0 +1,89 @@
+/** What is large or slow must cost nobody else: big statements, big parameters, big results, readers that stop. */
+import { bind, execute, parse, query, sync } from '@sluice/wire'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { freshDatabase } from '../support/postgres.ts'
+import { rawClient } from '../support/raw-client.ts'
+
+const database = await freshDatabase()
+let two: TestGateway
+
+beforeAll(async () => {
+  two = await startGateway(database.url, { connectionLimit: 2 })
+  await database.query('create table big (n int, x text)')
+})
+afterAll(() => two.stop())
+
+const megabytes = 1_048_576
+
+test('a statement of 10 MB runs, by both protocols, and the next one is understood', async () => {
+  const client = await rawClient(two.url)
+  const text = 'y'.repeat(10 * megabytes)
+  client.send(query(`insert into big values (1, '${text}')`))
+  expect(await client.ready()).toEqual(['C(INSERT 0 1)', 'Z I'])
+  client.send(parse('', `insert into big values (2, '${text}')`), bind('', ''), execute(), sync())
+  expect(await client.ready()).toEqual(['1', '2', 'C(INSERT 0 1)', 'Z I'])
+  client.send(parse('named', 'insert into big values (3, $1)'), sync())
+  await client.ready()
+  client.send(bind('', 'named', text), execute(), sync())
+  expect(await client.ready()).toEqual(['2', 'C(INSERT 0 1)', 'Z I'])
+  expect(await client.query('select n, length(x) from big order by n')).toEqual([
+    ...[
+      'T(n,length)',
+      `D(1,${text.length})`,
+      `D(2,${text.length})`,
+      `D(3,${text.length})`,
+      'C(SELECT 3)',
+      'Z I',
+    ],
+  ])
+  client.destroy()
+})
+
+test('what stands behind many rows in a large statement is not missed', async () => {
+  const [client, other] = [await rawClient(two.url), await rawClient(two.url)]
+  const rows = Array.from({ length: 50_000 }, (_, n) => `(${n}, 'row')`).join(',')
+  client.send(query(`insert into big values ${rows}; set work_mem = '9MB'`))
+  expect(await client.ready()).toEqual(['C(INSERT 0 50000)', 'C(SET)', 'Z I'])
+  await client.query('begin')
+  expect(await other.query('show work_mem')).toContain('D(4MB)')
+  await client.query('commit')
+  await other.query('begin')
+  expect(await client.query('show work_mem')).toContain('D(9MB)')
+  await other.query('commit')
+  client.destroy()
+  other.destroy()
+})
+
+test('a client that stops reading a large result holds little memory and delays nobody', async () => {
+  const [slow, other] = [await rawClient(two.url), await rawClient(two.url)]
+  slow.socket.pause()
+  const before = process.memoryUsage().arrayBuffers + process.memoryUsage().external
+  slow.send(query(`select repeat('x', 1000) from generate_series(1, 300000)`))
+  for (let n = 0; n < 200; n++) expect(await other.query(`select ${n}`)).toContain(`D(${n})`)
+  const held = process.memoryUsage().arrayBuffers + process.memoryUsage().external - before
+  expect(held).toBeLessThan(20 * megabytes)
+  slow.socket.resume()
+  expect((await slow.ready()).length).toBe(300_003)
+  slow.destroy()
+  other.destroy()
+})
+
+test('a client that vanishes in the middle of a large message leaves nothing behind', async () => {
+  const one = await startGateway(database.url, { connectionLimit: 1 })
+  for (const message of [
+    query(`insert into big values (7, '${'z'.repeat(megabytes)}')`),
+    parse('', `insert into big values (7, '${'z'.repeat(megabytes)}')`),
+    bind('', '', 'z'.repeat(megabytes)),
+  ]) {
+    const client = await rawClient(one.url)
+    if (message[0] === 0x42) client.send(parse('', 'insert into big values (7, $1)'))
+    client.send(message.subarray(0, 600_000))
+    client.socket.end()
+    client.destroy()
+    const next = await rawClient(one.url)
+    expect(await next.query('select count(*) from big where n = 7 and length(x) > 9')).toContain('D(0)')
+    next.destroy()
+  }
+  await one.stop()
+})
