@@ -10,10 +10,31 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const arrows: Record<string, readonly string[]> = {
   'packages/wire': [],
   'packages/edge': ['packages/wire'],
-  // The command line composes; what it composes does not know it. Neither knows the library: they meet over HTTP.
+  // Knows an application by HTTP only.
   'packages/gateway/src/monitor': [],
-  'packages/gateway/src/cli': ['packages/gateway/src/monitor'],
-  'packages/gateway': [],
+  'packages/gateway/src/transport': [],
+  'packages/gateway/src/sql': ['packages/wire'],
+  'packages/gateway/src/exchange': ['packages/wire'],
+  'packages/gateway/src/origin': [
+    'packages/wire',
+    'packages/gateway/src/exchange',
+    'packages/gateway/src/sql',
+    'packages/gateway/src/transport',
+  ],
+  'packages/gateway/src/session': [
+    'packages/wire',
+    'packages/gateway/src/exchange',
+    'packages/gateway/src/origin',
+    'packages/gateway/src/sql',
+    'packages/gateway/src/transport',
+  ],
+  'packages/gateway/src/front': [
+    'packages/wire',
+    'packages/gateway/src/origin',
+    'packages/gateway/src/session',
+    'packages/gateway/src/transport',
+  ],
+  'packages/gateway': ['packages/wire'],
   'examples/worker': ['packages/edge'],
   dev: ['examples/worker'],
 }
