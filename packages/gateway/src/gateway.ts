@@ -5,6 +5,7 @@
  *
  * One process, one event loop. Everything that takes time is looked at by one timer.
  */
+import { createHmac } from 'node:crypto'
 import { authenticationOk, backendKeyData, errorResponse, parameterStatus, readyForQuery } from '@sluice/wire'
 import type { ScramSecret } from '@sluice/wire/authentication'
 import { Accounts, type ListedUser } from './front/accounts.ts'
@@ -105,6 +106,7 @@ export class Gateway {
     this.#backends = options.origins.map(origin => new Backend(origin, surroundings))
     this.#door = new Door({
       ...{ tls: options.tls, clock: surroundings.clock, loginTimeoutMs: options.loginTimeoutMs },
+      mockSecret: mockSecretOf(options.origins),
       accounts: {
         lookup: async (user, database, socket) => {
           const found = this.#find(database)
@@ -236,6 +238,8 @@ export class Gateway {
     const backend = this.#find(admitted.database)
     try {
       if (!backend) throw noDatabase(admitted.database)
+      const barred = backend.accounts.barred(user)
+      if (barred) throw barred
       const database = backend.databaseOf(admitted.database)
       const place = backend.place(user, database, backend.accounts.secretOf(user, admitted.proof))
       const { base, told } = await place.welcome.greet(admitted.settings)
@@ -350,10 +354,16 @@ export class Backend {
     }
     const { options } = this
     const { clock, random } = this.#surroundings
+    // Only whom the origin was configured for is sure to come.
+    const own = user === options.user && database === options.database
     const pool = new Pool({
       name: `${user}@${database}`,
       ...{ limit: this.limit, clock, random },
-      ...{ minSize: options.minSize, queueLimit: options.queueLimit, waitTimeoutMs: options.waitTimeoutMs },
+      ...{
+        minSize: own ? options.minSize : 0,
+        queueLimit: options.queueLimit,
+        waitTimeoutMs: options.waitTimeoutMs,
+      },
       ...{ connectTimeoutMs: options.connectTimeoutMs, idleTimeoutMs: options.idleTimeoutMs },
       ...{ maxLifetimeMs: options.maxLifetimeMs, statementLimit: options.statementLimit },
       open: (keeper, signal) => this.#dial(user, database, place.secret, [], keeper, signal),
@@ -445,6 +455,12 @@ export class Backend {
 }
 
 const encoder = new TextEncoder()
+
+/** Known to nobody who does not know the origins' passwords, and the same as long as these are. */
+const mockSecretOf = (origins: readonly OriginOptions[]): Uint8Array =>
+  createHmac('sha256', 'users who do not exist')
+    .update(origins.map(({ user, password }) => `${user}\0${password}`).join('\0\0'))
+    .digest()
 
 const noDatabase = (database: string): Refusal => ({
   code: '3D000',

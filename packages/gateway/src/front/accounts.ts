@@ -64,6 +64,8 @@ export class Accounts {
   readonly #options: AccountsOptions
   readonly #verifiers = new Map<string, Promise<ScramVerifier>>()
   readonly #roles = new Map<string, { role: Role | null; at: number }>()
+  /** Roles that the origin lets nobody log in as. */
+  readonly #barred = new Set<string>()
   /** Of users who came in by passthrough. */
   readonly #secrets = new Map<string, ScramSecret>()
 
@@ -89,7 +91,8 @@ export class Accounts {
     }
     const role = await this.#role(user, database)
     const stored = role && !role.expired ? role.stored : null
-    if (role && !role.mayLogIn && stored !== null) return { refusal: mayNotLogIn(user) }
+    if (role && !role.mayLogIn) this.#barred.add(user)
+    else this.#barred.delete(user)
     if (stored !== null && isMd5Stored(stored)) return { refusal: md5Role(user) }
     return { method: 'scram', verifier: stored === null ? null : parseVerifier(stored) }
   }
@@ -100,6 +103,11 @@ export class Accounts {
     if ('refusal' in outcome) return outcome.refusal
     this.#secrets.set(user, outcome.keys ? { keys: outcome.keys } : { password })
     return null
+  }
+
+  /** Why a user does not come in although it has proved who it is: as in PostgreSQL, only then is it told. */
+  barred(user: string): ErrorFields | null {
+    return this.#barred.has(user) ? mayNotLogIn(user) : null
   }
 
   /** What logs in at the origin as a user who has come in. */

@@ -17,12 +17,11 @@ export interface DoorOptions {
   readonly accounts: Pick<Accounts, 'lookup' | 'prove'>
   readonly clock: Clock
   readonly loginTimeoutMs: number
+  /** What users who do not exist are made of: the same at each start, so that a restart tells nobody who exists. */
+  readonly mockSecret: Uint8Array
   cancel(processId: number, secretKey: Uint8Array): Promise<void>
   admit(socket: Socket, client: Admitted): void
 }
-
-/** Of this process: users who do not exist look the same at each try. */
-const mockSecret = randomBytes(32)
 
 export class Door {
   readonly #options: DoorOptions
@@ -60,7 +59,7 @@ class Entry implements SocketHandler {
     this.#socket = socket
     this.#options = options
     this.#done = done
-    this.#startup = new Startup({ tls: options.tls !== null, randomBytes, mockSecret })
+    this.#startup = new Startup({ tls: options.tls !== null, randomBytes, mockSecret: options.mockSecret })
     this.#cancelTimer = options.clock.after(options.loginTimeoutMs, () =>
       this.#act([{ do: 'refuse', error: tooSlow(options.loginTimeoutMs) }]),
     )

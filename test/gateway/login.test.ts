@@ -1,0 +1,110 @@
+/** Who comes in, and how the gateway then comes in at the origin. */
+import pg from 'pg'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { freshDatabase } from '../support/postgres.ts'
+import { rawClient } from '../support/raw-client.ts'
+
+const database = await freshDatabase()
+let gateway: TestGateway
+const role = (name: string) => `${name}_${database.name}`
+
+beforeAll(async () => {
+  gateway = await startGateway(database.url)
+  await database.query(`create role ${role('al')} login password 'pä ss'`)
+  await database.query(`create role ${role('old')} login password 'pw' valid until 'yesterday'`)
+  await database.query(`create role ${role('off')} nologin password 'pw'`)
+})
+afterAll(async () => {
+  await gateway.stop()
+  for (const name of ['al', 'old', 'off']) await database.query(`drop role ${role(name)}`)
+})
+
+const whoAmI = async (url: string) => {
+  const client = new pg.Client(url)
+  await client.connect()
+  try {
+    return (await client.query('select current_user')).rows[0].current_user as string
+  } finally {
+    await client.end()
+  }
+}
+
+describe('roles of the origin', () => {
+  test('come in by their own password, and are themselves there', async () => {
+    expect(await whoAmI(gateway.urlOf(role('al'), 'pä ss'))).toBe(role('al'))
+    await expect(whoAmI(gateway.urlOf(role('al'), 'wrong'))).rejects.toMatchObject({ code: '28P01' })
+    await expect(whoAmI(gateway.urlOf('nobody', 'pw'))).rejects.toMatchObject({ code: '28P01' })
+  })
+
+  test('a changed password works at once, and the old one no longer', async () => {
+    await database.query(`alter role ${role('al')} password 'new'`)
+    expect(await whoAmI(gateway.urlOf(role('al'), 'new'))).toBe(role('al'))
+    await expect(whoAmI(gateway.urlOf(role('al'), 'pä ss'))).rejects.toMatchObject({ code: '28P01' })
+  })
+
+  test('VALID UNTIL and NOLOGIN are honoured', async () => {
+    await expect(whoAmI(gateway.urlOf(role('old'), 'pw'))).rejects.toMatchObject({ code: '28P01' })
+    await expect(whoAmI(gateway.urlOf(role('off'), 'pw'))).rejects.toMatchObject({ code: '28000' })
+    await expect(whoAmI(gateway.urlOf(role('off'), 'no'))).rejects.toMatchObject({ code: '28P01' })
+  })
+})
+
+test('passthrough: the origin judges the password', async () => {
+  await using open = await startGateway(database.url, { auth: 'passthrough', roles: 'none' })
+  await database.query(`alter role ${role('al')} password 'clear'`)
+  expect(await whoAmI(open.urlOf(role('al'), 'clear'))).toBe(role('al'))
+  await expect(whoAmI(open.urlOf(role('al'), 'wrong'))).rejects.toMatchObject({ code: '28P01' })
+})
+
+test('a database that does not exist is said at once', async () => {
+  await using any = await startGateway(database.url, { anyDatabase: true })
+  const nowhere = new URL(any.url)
+  nowhere.pathname = 'nowhere'
+  await expect(whoAmI(nowhere.href)).rejects.toMatchObject({ code: '3D000' })
+  const other = new URL(gateway.url)
+  other.pathname = 'nowhere'
+  await expect(whoAmI(other.href)).rejects.toMatchObject({ code: '3D000' })
+})
+
+test('an origin is called by its binding, too', async () => {
+  const bound = new URL(gateway.url)
+  bound.pathname = 'HYPERDRIVE'
+  expect(await whoAmI(bound.href)).toBe('sluice')
+})
+
+test('TLS works without a configured certificate, with channel binding', async () => {
+  expect(await whoAmI(`${gateway.url}?sslmode=no-verify`)).toBe('sluice')
+  const sql = postgres(gateway.url, { ssl: { rejectUnauthorized: false }, max: 1 })
+  expect((await sql`select current_user as me`)[0]?.me).toBe('sluice')
+  await sql.end()
+})
+
+test('a client sees that it talks to Sluice', async () => {
+  await using client = await rawClient(gateway.url)
+  expect(client.parameters.get('sluice_version')).toBe('0.1.0')
+  expect(client.parameters.get('server_version')).toMatch(/^18/)
+})
+
+test('replication connections are refused with a sentence that names the direct URL', async () => {
+  await expect(rawClient(gateway.url, { parameters: { replication: 'database' } })).rejects.toMatchObject({
+    code: '0A000',
+    hint: expect.stringContaining('direct URL'),
+  })
+})
+
+test('when it stops, idle clients hear 57P01, and a transaction may end first', async () => {
+  const stopping = await startGateway(database.url)
+  const idle = await rawClient(stopping.url)
+  const busy = await rawClient(stopping.url)
+  await busy.query('begin')
+  const stopped = stopping.stop()
+  await idle.until(() => idle.errors.length > 0)
+  expect(idle.errors[0]).toMatchObject({ severity: 'FATAL', code: '57P01' })
+  expect(await busy.query('select 1')).toContain('D(1)')
+  expect(await busy.query('commit')).toContain('Z I')
+  await busy.until(() => busy.errors.length > 0)
+  expect(busy.errors[0]).toMatchObject({ severity: 'FATAL', code: '57P01' })
+  await stopped
+})
