@@ -1,0 +1,107 @@
+/** One `[[hyperdrive]]`, as the gateway takes it: who may use which origin how. */
+import { parseVerifier, type ScramVerifier } from '@sluice/wire/authentication'
+import { originOf } from './origin.ts'
+import type { hyperdrive as shape, user as userShape } from './schema.ts'
+import type { Section } from './shape.ts'
+
+export type OriginConfig = Awaited<ReturnType<typeof originConfig>>
+
+type Hyperdrive = Section<typeof shape.keys>
+type User = Section<typeof userShape.keys>
+
+/**
+ * What gateway.ts calls OriginOptions, and `caching`.
+ *
+ * @throws ConfigError
+ */
+export async function originConfig(section: Hyperdrive, folder: string) {
+  const { values } = section
+  const place = await originOf(values.origin, folder).catch(error => section.fail('origin', error.message))
+  const { disabled, max_age, stale_while_revalidate } = values.caching.values
+  return {
+    names: [values.binding, values.id].filter(name => name !== undefined),
+    ...place,
+    anyDatabase: values.any_database,
+    users: listedUsers(section),
+    auth: values.auth,
+    roles: rolesOf(section),
+    authRefreshMs: values.auth_refresh,
+    mode: values.pool_mode,
+    sessionUsers: sessionUsers(section),
+    connectionLimit: values.origin_connection_limit,
+    minSize: minSizeOf(section),
+    queueLimit: values.queue_limit,
+    waitTimeoutMs: values.wait_timeout,
+    connectTimeoutMs: values.connect_timeout,
+    queryTimeoutMs: values.query_timeout,
+    idleInTransactionTimeoutMs: values.idle_in_transaction_timeout,
+    idleTimeoutMs: values.idle_timeout,
+    maxLifetimeMs: values.max_lifetime,
+    statementLimit: values.max_prepared_statements,
+    caching: { disabled, maxAgeMs: max_age, staleWhileRevalidateMs: stale_while_revalidate },
+  }
+}
+
+/** The default gives way to a smaller limit; what was written does not. */
+function minSizeOf(section: Hyperdrive): number {
+  const { min_size, origin_connection_limit } = section.values
+  if (min_size > origin_connection_limit && section.has('min_size'))
+    section.fail(
+      'min_size',
+      `is ${min_size}, more than origin_connection_limit allows: ${origin_connection_limit}`,
+    )
+  return Math.min(min_size, origin_connection_limit)
+}
+
+function rolesOf(section: Hyperdrive): 'none' | 'pg_authid' | { query: string } {
+  const { roles, auth_query } = section.values
+  if (auth_query !== undefined) {
+    if (roles === 'listed')
+      section.fail('auth_query', 'asks the origin for its roles, but roles = "listed" lets none of them in')
+    if (!auth_query.includes('$1')) section.fail('auth_query', "has no $1, where the user's name stands")
+    return { query: auth_query }
+  }
+  return roles === 'listed' ? 'none' : 'pg_authid'
+}
+
+function listedUsers(section: Hyperdrive): { name: string; password?: string; verifier?: ScramVerifier }[] {
+  const seen = new Set<string>()
+  return section.values.user.flatMap(each => {
+    const { name, password } = each.values
+    if (seen.has(name)) each.fail('name', `is listed twice: ${JSON.stringify(name)}`)
+    seen.add(name)
+    const verifier = verifierOf(each, section.values.auth)
+    // Who is listed without either proves itself as any role of the origin does.
+    if (password === undefined && verifier === undefined) return []
+    return [
+      {
+        name,
+        ...(password === undefined ? {} : { password }),
+        ...(verifier === undefined ? {} : { verifier }),
+      },
+    ]
+  })
+}
+
+function verifierOf(user: User, auth: string): ScramVerifier | undefined {
+  const { password, verifier } = user.values
+  if (verifier === undefined) return undefined
+  if (password !== undefined) user.fail('verifier', 'stands beside a password: one of the two')
+  if (auth === 'md5') user.fail('verifier', 'is of no use with auth = "md5", which needs the password')
+  return (
+    parseVerifier(verifier) ??
+    user.fail('verifier', 'is as pg_authid.rolpassword has it: SCRAM-SHA-256$4096:salt$StoredKey:ServerKey')
+  )
+}
+
+function sessionUsers(section: Hyperdrive): string[] {
+  return section.values.user.flatMap(each => {
+    const { name, pool_mode } = each.values
+    if (pool_mode === 'transaction' && section.values.pool_mode === 'session')
+      each.fail(
+        'pool_mode',
+        'is "transaction", but that of its [[hyperdrive]] is "session": set that one to "transaction", and "session" for the users that need it',
+      )
+    return pool_mode === 'session' ? [name] : []
+  })
+}

@@ -1,0 +1,148 @@
+/**
+ * The configuration: sluice.toml, flags that win over it, and secrets from the environment, as values that the gateway
+ * takes.
+ *
+ *     sluice.toml ─▶ toml.ts: tables, each key knows its line
+ *           flags ─▶ put into them, each knows its flag ─▶ shape.ts, by schema.ts ─▶ sections ─▶ GatewayConfig
+ *
+ * What a key may be, the schema says; what several mean together is judged on the way to GatewayConfig, and files that
+ * are named are read. Whatever is wrong is a ConfigError: one line with the place and the cure, and no secret.
+ */
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, resolve } from 'node:path'
+import { ConfigError } from './config-error.ts'
+import { readPem } from './origin.ts'
+import { type OriginConfig, originConfig } from './origin-config.ts'
+import { configuration, type logLevels } from './schema.ts'
+import { type Environment, Section } from './shape.ts'
+import { type Entry, isTable, readToml, type Table } from './toml.ts'
+
+/** What the command line says, as it was written there. */
+export interface Flags {
+  /** A path. Without it `sluice.toml` is read if it is there. */
+  readonly config?: string
+  readonly origin?: string
+  readonly listen?: string
+  readonly poolSize?: string
+  readonly logLevel?: string
+}
+
+export interface GatewayConfig {
+  /** The file that was read, if one was. */
+  readonly file: string | null
+  readonly listen: { readonly host: string; readonly port: number }
+  /** At least one. */
+  readonly origins: readonly OriginConfig[]
+  /** PEM. Null: none was configured, and one is made. */
+  readonly certificate: {
+    readonly certificate: string
+    readonly key: string
+    readonly clientAuthority?: string
+  } | null
+  readonly loginTimeoutMs: number
+  readonly shutdownTimeoutMs: number
+  readonly maxClients: number
+  readonly logLevel: (typeof logLevels)[number]
+}
+
+/**
+ * @param folder where paths begin that the command line names
+ * @throws ConfigError
+ */
+export async function readConfig(
+  flags: Flags,
+  environment: Environment,
+  folder: string = process.cwd(),
+): Promise<GatewayConfig> {
+  const file = await readFileOf(flags, folder)
+  const table = file?.table ?? { at: 'the command line', entries: new Map<string, Entry>() }
+  overlay(table, flags)
+  const section = new Section(configuration, table, environment)
+  const { values } = section
+  if (values.hyperdrive.length === 0) throw new ConfigError(nothingToServe(file?.name))
+  const filesFolder = file ? dirname(file.path) : folder
+  const origins: OriginConfig[] = []
+  for (const each of values.hyperdrive) {
+    const origin = await originConfig(each, filesFolder)
+    for (const other of origins) {
+      const name = origin.names.find(name => other.names.includes(name))
+      if (name !== undefined)
+        each.fail(
+          each.values.binding === name ? 'binding' : 'id',
+          `${JSON.stringify(name)} is that of another [[hyperdrive]] too`,
+        )
+      if (origin.anyDatabase && other.anyDatabase)
+        each.fail('any_database', 'can be true for one [[hyperdrive]] only: the first would get them all')
+    }
+    origins.push(origin)
+  }
+  return {
+    file: file?.path ?? null,
+    listen: values.listen,
+    origins,
+    certificate: values.tls ? await certificateOf(values.tls, filesFolder) : null,
+    loginTimeoutMs: values.login_timeout,
+    shutdownTimeoutMs: values.shutdown_timeout,
+    maxClients: values.max_clients,
+    logLevel: values.log_level,
+  }
+}
+
+async function readFileOf({ config }: Flags, folder: string) {
+  const path = resolve(folder, config ?? 'sluice.toml')
+  try {
+    const name = config ?? basename(path)
+    return { path, name, table: readToml(await readFile(path, 'utf8'), name) }
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    if (config === undefined && code === 'ENOENT') return null
+    throw new ConfigError(`${config ?? 'sluice.toml'} can't be read: ${code ?? message}`)
+  }
+}
+
+/** Puts what the flags say in the place of what the file says. */
+function overlay({ entries }: Table, { origin, listen, poolSize, logLevel }: Flags): void {
+  const put = (into: Table['entries'], key: string, at: string, value: Entry['value'] | undefined) => {
+    if (value !== undefined) into.set(key, { at, value })
+  }
+  put(entries, 'listen', '--listen', listen)
+  put(entries, 'log_level', '--log-level', logLevel)
+  if (origin !== undefined && !entries.has('hyperdrive')) {
+    const any = new Map([['any_database', { at: '--origin', value: true }]])
+    put(entries, 'hyperdrive', '--origin', [{ at: '--origin', value: { at: '--origin', entries: any } }])
+  }
+  const listed = entries.get('hyperdrive')?.value
+  const tables = Array.isArray(listed) ? listed.map(({ value }: Entry) => value).filter(isTable) : []
+  if (origin !== undefined && tables.length > 1)
+    throw new ConfigError(
+      `--origin: there are ${tables.length} [[hyperdrive]], and it is not said whose origin this is`,
+    )
+  for (const table of tables) {
+    put(table.entries, 'origin', '--origin', origin)
+    put(table.entries, 'origin_connection_limit', '--pool-size', poolSize && numberOr(poolSize))
+  }
+}
+
+const numberOr = (text: string) => (/^\d+$/.test(text) ? Number(text) : text)
+
+async function certificateOf(
+  tls: NonNullable<Section<typeof configuration.keys>['values']['tls']>,
+  folder: string,
+) {
+  const read = (key: 'certificate' | 'key' | 'client_authority', path: string) =>
+    readPem(resolve(folder, path), 'names a file').catch(error => tls.fail(key, error.message))
+  const { certificate, key, client_authority } = tls.values
+  return {
+    certificate: await read('certificate', certificate),
+    key: await read('key', key),
+    ...(client_authority === undefined
+      ? {}
+      : { clientAuthority: await read('client_authority', client_authority) }),
+  }
+}
+
+const nothingToServe = (file: string | undefined) =>
+  file === undefined
+    ? 'there is nothing to serve: give --origin postgres://user:password@host:5432/database, or write a sluice.toml (docs/configuration.md)'
+    : `${file}: there is nothing to serve: it has no [[hyperdrive]], and there is no --origin`
