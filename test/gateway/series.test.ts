@@ -359,3 +359,15 @@ describe('the number of prepared statements', () => {
     await few.stop()
   })
 })
+
+test('pg_prepared_statements shows a client its own statements under its own names', async () => {
+  client.send(parse('mine', 'select 41'), parse('other', 'select 42'), sync())
+  await client.ready()
+  await database.query('select 1')
+  expect(await client.query('select name, statement from pg_prepared_statements order by 1')).toEqual([
+    ...['T(name,statement)', 'D(mine,select 41)', 'D(other,select 42)', 'C(SELECT 2)', 'Z I'],
+  ])
+  expect(
+    await other.query('with x as (select 1) select count(*) from pg_catalog.pg_prepared_statements'),
+  ).toContain('D(0)')
+})

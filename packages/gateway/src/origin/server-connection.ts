@@ -43,6 +43,16 @@ export interface ServerKey {
   readonly secretKey: Uint8Array
 }
 
+/** The server said why it closes. */
+export class LastWords extends Error {
+  readonly fields: ErrorFields
+
+  constructor(fields: ErrorFields) {
+    super(fields.message)
+    this.fields = fields
+  }
+}
+
 export class ServerConnection implements SocketHandler, ServerVoice {
   readonly pipeline = new Pipeline(this)
   readonly key: ServerKey | null
@@ -220,8 +230,7 @@ export class ServerConnection implements SocketHandler, ServerVoice {
   #gone(cause: Error): void {
     if (this.closed) return
     this.closed = true
-    const words = this.#lastWords
-    const told = words ? new Error(words.message, { cause }) : cause
+    const told = this.#lastWords ? new LastWords(this.#lastWords) : cause
     this.pipeline.lost(told)
     this.holder?.onServerGone(told)
     this.#keeper.onGone(this, told)

@@ -53,3 +53,10 @@ export const replayFailed = (fields: Refusal): Refusal => ({
   detail: 'It happened when Sluice gave a server connection the parameters that this client has set.',
   routine: 'sluice',
 })
+
+export const tooLong = (bytes: number) =>
+  ours(
+    '54000',
+    `a message of ${bytes} bytes is too long to be prepared`,
+    'Send large values as parameters (Bind), which have no limit here, or by COPY.',
+  )

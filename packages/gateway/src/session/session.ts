@@ -44,7 +44,8 @@ import { ask, type OwnAnswer } from '../origin/own-query.ts'
 import type { Pool, Waiter } from '../origin/pool.ts'
 import type { Refusal } from '../origin/refusal.ts'
 import { replay } from '../origin/replay.ts'
-import type { Holder, ServerConnection } from '../origin/server-connection.ts'
+import { type Holder, LastWords, type ServerConnection } from '../origin/server-connection.ts'
+import type { Statement } from '../origin/statement.ts'
 import { Values } from '../origin/values.ts'
 import { Needs, type StatementPlan, Touches } from '../sql/plan.ts'
 import type { Socket, SocketHandler } from '../transport/transport.ts'
@@ -58,12 +59,14 @@ import {
   refused,
   replayFailed,
   serverLost,
+  tooLong,
   tooManyStatements,
 } from './errors.ts'
-import { Names } from './names.ts'
+import { Names, type Unnamed } from './names.ts'
 import { prepare, trim } from './prepare.ts'
 import { type Context, passMessage, survey } from './series.ts'
 import { type OnSignal, sendSignals, signalSafe } from './signals.ts'
+import { withOwnNames } from './statement-names.ts'
 import { type Start, Traces } from './traces.ts'
 
 export interface SessionOptions extends Start {
@@ -100,8 +103,12 @@ type Phase =
 
 /** A Query or Bind that is longer goes on in pieces. */
 const largeBytes = 262_144
+/** A Parse is kept, to be prepared elsewhere, too: there must be an end to it. */
+const longestMessage = 134_217_728
 /** Prepared statements of one client. */
 const statementsPerClient = 10_000
+/** Needs for which a text is not sent as it came. */
+const rewritten = Needs.backendSignal | Needs.statementNames
 /** How long a server may take to answer a cancel request. */
 const cancelGraceMs = 10_000
 
@@ -328,7 +335,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   onServerGone(cause: Error): void {
     if (this.#phase === 'over') return
     this.#server = null
-    if (!this.#fatal) this.#client.say(refused(serverLost(cause.message), 'FATAL'))
+    if (!this.#fatal)
+      this.#client.say(
+        refused(cause instanceof LastWords ? cause.fields : serverLost(cause.message), 'FATAL'),
+      )
     this.#end()
   }
 
@@ -402,6 +412,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (plan?.deallocates && this.#deallocateHere(plan)) return true
     const server = this.#acquire()
     if (!server) return false
+    if (plan && (plan.needs & Needs.statementNames) !== 0 && !this.#hasAllStatements(server)) return false
     this.#unitTouches = 0
     this.#unitNeeds = 0
     if (plan) this.#onPlan(plan)
@@ -422,27 +433,36 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     this.#mayCopyIn = false
     this.#watchTags(exchange)
     const message = client.takeMessage()
-    server.send(plan && (plan.needs & Needs.backendSignal) !== 0 ? this.#withSignals(message) : message)
+    server.send(plan && (plan.needs & rewritten) !== 0 ? this.#rewritten(plan, message) : message)
     exchange.open = false
     return true
   }
 
-  /** A Query that calls pg_cancel_backend or pg_terminate_backend: clients of ours are signalled here. */
-  #withSignals(message: Uint8Array): Uint8Array {
-    const text = Buffer.from(message.subarray(5, -1)).toString('latin1')
-    sendSignals(text, [], this.#options.signal)
-    const body = Buffer.from(`${signalSafe(text)}\0`, 'latin1')
-    const safe = new Uint8Array(5 + body.length)
-    safe[0] = Query
-    new DataView(safe.buffer).setUint32(1, 4 + body.length)
-    safe.set(body, 5)
-    return safe
+  /** A Query whose text speaks of the gateway's own: clients to signal, names of statements. */
+  #rewritten(plan: StatementPlan, message: Uint8Array): Uint8Array {
+    let text = Buffer.from(message.subarray(5, -1)).toString('latin1')
+    if ((plan.needs & Needs.backendSignal) !== 0) {
+      sendSignals(text, [], this.#options.signal)
+      text = signalSafe(text)
+    }
+    if ((plan.needs & Needs.statementNames) !== 0 && plan.statements === 1)
+      text = withOwnNames(text, this.#names)
+    const body = Buffer.from(`${text}\0`, 'latin1')
+    const bytes = new Uint8Array(5 + body.length)
+    bytes[0] = Query
+    new DataView(bytes.buffer).setUint32(1, 4 + body.length)
+    bytes.set(body, 5)
+    return bytes
   }
 
   /** Messages of the extended protocol, up to what is none of them. */
   #takeSeries(): boolean {
     const client = this.#client
     const large = client.length > largeBytes && client.type === Bind
+    if (client.length > longestMessage && !large) {
+      this.terminate(tooLong(client.length))
+      return false
+    }
     if (!client.whole && !(large && client.full)) return false
     const seriesEnd = client.seriesEnd()
     if (seriesEnd < 0 && !client.full) return false
@@ -648,12 +668,28 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const { lacks, lacksUnnamed } = survey(this.#context, bytes, at, end)
     // An open series has no place for it before: it is prepared within.
     if ((lacks.length === 0 && !lacksUnnamed) || this.#open) return true
+    this.#prepare(server, lacks, lacksUnnamed ? names.unnamed : null)
+    return false
+  }
+
+  /** The same for all of the client's statements, which it is about to list. */
+  #hasAllStatements(server: ServerConnection): boolean {
+    const lacks = [...this.#names]
+      .map(([, statement]) => statement)
+      .filter(each => !server.statements.has(each))
+    if (lacks.length === 0 || this.#open || server.pipeline.status === 'E') return true
+    this.#prepare(server, lacks, null)
+    return false
+  }
+
+  #prepare(server: ServerConnection, lacks: readonly Statement[], unnamed: Unnamed | null): void {
     if (this.#inFlight > 0) {
       this.#phase = 'awaiting'
-      return false
+      return
     }
     this.#phase = 'preparing'
-    prepare(server, lacks, lacksUnnamed ? names.unnamed : null, outcome => {
+    const names = this.#names
+    prepare(server, lacks, unnamed, outcome => {
       if ('lost' in outcome) return this.onServerGone(outcome.lost)
       if ('error' in outcome) {
         const message = names.inClientsWords(outcome.error.message) ?? outcome.error.message
@@ -662,7 +698,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       }
       this.#goOn()
     })
-    return false
   }
 
   /** Another client's values of sequences must not be seen by one that asks, or mixed with those it makes. */
@@ -876,6 +911,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
           return
         }
         server.has = Values.none
+        server.sequencesOf = null
         server.statements.clear()
         server.unnamed = null
         this.#end()
