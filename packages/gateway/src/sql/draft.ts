@@ -1,0 +1,81 @@
+/** A plan while a text is being judged; whoever judges only adds to it. */
+import type { Effect } from './function-effects.ts'
+import { Needs, type StatementPlan, Touches } from './plan.ts'
+
+/**
+ * What may happen where the text does not show what runs: all but LOAD, which would pin the client for good, and
+ * which code that is not a top-level LOAD has no reason to do.
+ */
+export const anything =
+  Touches.settings |
+  Touches.reset |
+  Touches.advisoryLock |
+  Touches.temporary |
+  Touches.holdCursor |
+  Touches.sqlPrepare |
+  Touches.deallocate |
+  Touches.listen |
+  Touches.unlisten |
+  Touches.sequences
+
+export class Draft {
+  touches = 0
+  needs = 0
+  unknownSettings = false
+  copiesIn = false
+  changesSchema = false
+  deallocates: StatementPlan['deallocates'] = null
+  readonly channels: StatementPlan['channels'][number][] = []
+  /** A literal of the text was read. */
+  byLiterals = false
+  readonly #customSettings = new Set<string>()
+  readonly #functions = new Set<string>()
+
+  touch(bits: number): void {
+    this.touches |= bits
+  }
+
+  calls({ touches = 0, needs = 0 }: Effect): void {
+    this.touches |= touches
+    this.needs |= needs
+  }
+
+  /** A function whose body is not known, with its schema if the text gives one. */
+  callsUnknown(name: string): void {
+    this.#functions.add(name)
+    this.touches |= Touches.sequences
+  }
+
+  setsParameter(name: string): void {
+    if (name.includes('.')) this.#customSettings.add(name.toLowerCase())
+  }
+
+  /** A parameter is set whose name the text does not tell. */
+  setsUnknown(): void {
+    this.touches |= Touches.settings | Touches.reset
+    this.unknownSettings = true
+  }
+
+  /** Code runs that is not in the text. */
+  runsUnseen(): void {
+    this.touches |= anything
+    this.needs |= Needs.sequences
+    this.unknownSettings = true
+  }
+
+  /** @param statements how many there are; -1 if that is not known */
+  plan(statements: number): StatementPlan {
+    return {
+      touches: this.touches,
+      needs: this.needs,
+      customSettings: [...this.#customSettings],
+      unknownSettings: this.unknownSettings,
+      copiesIn: this.copiesIn,
+      changesSchema: this.changesSchema,
+      deallocates: this.deallocates,
+      channels: this.channels,
+      functions: [...this.#functions],
+      statements,
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/** What pg_catalog's functions do to a session, or need, beyond their result. set_config is judged by its arguments. */
+import { Needs, Touches } from './plan.ts'
+
+export interface Effect {
+  readonly touches?: number
+  readonly needs?: number
+}
+
+const advisoryLock: Effect = { touches: Touches.advisoryLock }
+
+export const functionEffects: ReadonlyMap<string, Effect> = new Map<string, Effect>([
+  ['pg_advisory_lock', advisoryLock],
+  ['pg_advisory_lock_shared', advisoryLock],
+  ['pg_try_advisory_lock', advisoryLock],
+  ['pg_try_advisory_lock_shared', advisoryLock],
+  ['pg_advisory_unlock', advisoryLock],
+  ['pg_advisory_unlock_shared', advisoryLock],
+  ['pg_advisory_unlock_all', advisoryLock],
+  ['nextval', { touches: Touches.sequences }],
+  ['setval', { touches: Touches.sequences }],
+  ['currval', { needs: Needs.sequences }],
+  ['lastval', { needs: Needs.sequences }],
+  ['pg_prepared_statement', { needs: Needs.statementNames }],
+  ['pg_cancel_backend', { needs: Needs.backendSignal }],
+  ['pg_terminate_backend', { needs: Needs.backendSignal }],
+])

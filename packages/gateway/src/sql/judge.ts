@@ -1,0 +1,187 @@
+/**
+ * What a statement can do to its session, read off the tree that PostgreSQL's own parser makes of it.
+ *
+ * The whole tree is walked, so a `set_config` counts wherever it stands: in a CTE, a subquery, a PREPARE, behind an
+ * EXPLAIN. What hides behind a name (a function's body, a trigger, a view) is not seen: functions are listed for
+ * those who can ask a catalogue. DO, CALL and EXECUTE run what the text does not show, so they may do anything.
+ *
+ * Not here: texts that could not be parsed (words.ts).
+ * Source: PostgreSQL's gram.y and parsenodes.h; nodes are named as there.
+ */
+import type {
+  A_Const,
+  ClosePortalStmt,
+  CopyStmt,
+  DeallocateStmt,
+  DeclareCursorStmt,
+  DiscardStmt,
+  FuncCall,
+  IntoClause,
+  ListenStmt,
+  Node,
+  ParseResult,
+  RangeVar,
+  UnlistenStmt,
+  UpdateStmt,
+  VariableSetStmt,
+} from 'libpg-query'
+import { builtinFunctions } from './builtin-functions.ts'
+import { Draft } from './draft.ts'
+import { functionEffects } from './function-effects.ts'
+import { Needs, type StatementPlan, Touches } from './plan.ts'
+
+/** CURSOR_OPT_HOLD of parsenodes.h. */
+const optionHold = 0x20
+
+/** Statements that leave the meaning of others as it is; every other kind is taken for DDL. */
+const plainStatements = new Set(
+  `SelectStmt InsertStmt UpdateStmt DeleteStmt MergeStmt CopyStmt TruncateStmt
+  VariableSetStmt VariableShowStmt AlterRoleSetStmt AlterDatabaseSetStmt AlterSystemStmt TransactionStmt
+  ConstraintsSetStmt ExplainStmt PrepareStmt ExecuteStmt DeallocateStmt DeclareCursorStmt ClosePortalStmt FetchStmt
+  ListenStmt UnlistenStmt NotifyStmt LockStmt VacuumStmt CheckPointStmt DiscardStmt LoadStmt ReindexStmt ClusterStmt
+  RefreshMatViewStmt ReassignOwnedStmt`.split(/\s+/),
+)
+
+/** Their bodies do not run now. */
+const unread = new Set(['CreateFunctionStmt', 'AlterFunctionStmt'])
+
+const visits: { readonly [kind: string]: (draft: Draft, node: never) => void } = {
+  SelectStmt: (draft, node: { intoClause?: IntoClause }) => {
+    if (!node.intoClause) return
+    draft.touches |= Touches.temporary
+    draft.changesSchema = true
+  },
+  InsertStmt: draft => draft.touch(Touches.sequences),
+  MergeStmt: draft => draft.touch(Touches.sequences),
+  // In an UPDATE it stands for a sequence's next value; an INSERT counts anyway.
+  SetToDefault: draft => draft.touch(Touches.sequences),
+  UpdateStmt: (draft, node: UpdateStmt) => {
+    // A rule of this view makes it a set_config.
+    if (node.relation?.relname === 'pg_settings') draft.setsUnknown()
+  },
+  CopyStmt: (draft, node: CopyStmt) => {
+    if (!node.is_from) return
+    draft.touch(Touches.sequences)
+    if (!node.filename) draft.copiesIn = true
+  },
+  // A new column with a default of nextval is filled in by this session.
+  AlterTableStmt: draft => draft.touch(Touches.sequences),
+  RefreshMatViewStmt: draft => draft.touch(Touches.sequences),
+
+  VariableSetStmt: onSet,
+  FuncCall: onCall,
+
+  DeclareCursorStmt: (draft, node: DeclareCursorStmt) => {
+    if (((node.options ?? 0) & optionHold) !== 0) draft.touch(Touches.holdCursor)
+  },
+  ClosePortalStmt: (draft, _node: ClosePortalStmt) => draft.touch(Touches.holdCursor),
+  PrepareStmt: draft => draft.touch(Touches.sqlPrepare),
+  DeallocateStmt: draft => draft.touch(Touches.deallocate | Touches.sqlPrepare),
+  LoadStmt: draft => draft.touch(Touches.load),
+  ListenStmt: (draft, node: ListenStmt) => {
+    draft.touch(Touches.listen)
+    draft.channels.push({ does: 'listen', channel: node.conditionname ?? '' })
+  },
+  UnlistenStmt: (draft, node: UnlistenStmt) => {
+    draft.touch(Touches.unlisten)
+    draft.channels.push({ does: 'unlisten', channel: node.conditionname ?? '*' })
+  },
+  DiscardStmt: (draft, node: DiscardStmt) => {
+    if (node.target === 'DISCARD_ALL') draft.touch(discardsAll)
+    if (node.target === 'DISCARD_TEMP') draft.touch(Touches.temporary)
+    if (node.target === 'DISCARD_SEQUENCES') draft.touch(Touches.sequences)
+  },
+
+  DoStmt: draft => draft.runsUnseen(),
+  CallStmt: draft => draft.runsUnseen(),
+  // What was prepared may call any function, and the name may be one that the client gave a Parse.
+  ExecuteStmt: draft => draft.runsUnseen(),
+}
+
+const discardsAll =
+  Touches.settings |
+  Touches.reset |
+  Touches.advisoryLock |
+  Touches.temporary |
+  Touches.holdCursor |
+  Touches.sqlPrepare |
+  Touches.deallocate |
+  Touches.unlisten |
+  Touches.sequences
+
+export interface Judgement {
+  readonly plan: StatementPlan
+  /** Another text of the same shape may have another plan: a literal was read. */
+  readonly byLiterals: boolean
+}
+
+export function judge(tree: ParseResult): Judgement {
+  const draft = new Draft()
+  const statements = tree.stmts ?? []
+  for (const { stmt } of statements) {
+    if (!stmt) continue
+    const kind = Object.keys(stmt)[0] ?? ''
+    if (!plainStatements.has(kind)) onDefinition(draft, kind)
+    walk(draft, stmt)
+  }
+  const only = statements.length === 1 ? statements[0]?.stmt : undefined
+  if (only && 'DeallocateStmt' in only) draft.deallocates = deallocated(only.DeallocateStmt as DeallocateStmt)
+  return { plan: draft.plan(statements.length), byLiterals: draft.byLiterals }
+}
+
+function walk(draft: Draft, node: object): void {
+  if ('relname' in node) onRelation(draft, node as RangeVar)
+  for (const [kind, child] of Object.entries(node)) {
+    if (typeof child !== 'object' || child === null) continue
+    visits[kind]?.(draft, child as never)
+    if (!unread.has(kind)) walk(draft, child)
+  }
+}
+
+/** DDL, or what may do some (DO, CALL). What it creates is temporary if the search_path begins with pg_temp, whatever the text says. */
+function onDefinition(draft: Draft, kind: string): void {
+  draft.changesSchema = true
+  if (!/^(Alter|Comment|Grant|Rename|SecLabel)/.test(kind)) draft.touch(Touches.temporary)
+}
+
+function onRelation(draft: Draft, node: RangeVar): void {
+  if (node.relname === 'pg_prepared_statements') draft.needs |= Needs.statementNames
+  if (node.relpersistence === 't') draft.touch(Touches.temporary)
+}
+
+function deallocated(node: DeallocateStmt): StatementPlan['deallocates'] {
+  return node.isall || node.name === undefined ? 'all' : { name: node.name }
+}
+
+function onSet(draft: Draft, node: VariableSetStmt): void {
+  // LOCAL ends with the transaction, and without one does nothing.
+  if (node.is_local || (node.kind === 'VAR_SET_MULTI' && node.name !== 'SESSION CHARACTERISTICS')) return
+  draft.touch(Touches.settings)
+  if (node.kind !== 'VAR_SET_VALUE' && node.kind !== 'VAR_SET_MULTI') draft.touch(Touches.reset)
+  if (node.name) draft.setsParameter(node.name)
+}
+
+function onCall(draft: Draft, node: FuncCall): void {
+  const names = (node.funcname ?? []).map(nameOf)
+  const name = names.at(-1) ?? ''
+  const builtin = names.length === 1 || (names.length === 2 && names[0] === 'pg_catalog')
+  if (builtin && name === 'set_config') onSetConfig(draft, node)
+  else if (builtin && functionEffects.has(name)) draft.calls(functionEffects.get(name)!)
+  else if (!builtin || !builtinFunctions.has(name)) draft.callsUnknown(names.join('.'))
+}
+
+function onSetConfig(draft: Draft, { args = [] }: FuncCall): void {
+  draft.byLiterals = true
+  const [name, value, isLocal] = args.map(constant)
+  if (args.length === 3 && isLocal?.boolval?.boolval === true) return
+  draft.touch(Touches.settings)
+  // NULL, which a parameter may be, sets it back.
+  if (value?.sval === undefined) draft.touch(Touches.reset)
+  // With standard_conforming_strings off, a backslash means what only the server knows.
+  const parameter = args.length === 3 ? name?.sval?.sval : undefined
+  if (parameter === undefined || parameter.includes('\\')) draft.unknownSettings = true
+  else draft.setsParameter(parameter)
+}
+
+const constant = (node: Node): A_Const | undefined => ('A_Const' in node ? node.A_Const : undefined)
+const nameOf = (node: Node): string => ('String' in node ? (node.String.sval ?? '') : '')
