@@ -1,7 +1,7 @@
 /** A gateway for a test, in this process, before the run's PostgreSQL or another one. */
 
 import { Gateway, type GatewayOptions, type OriginOptions } from '../../packages/gateway/src/gateway.ts'
-import { Plans } from '../../.smoke/plans.ts'
+import { Plans } from '../../packages/gateway/src/sql/plans.ts'
 import { systemClock } from '../../packages/gateway/src/transport/clock.ts'
 import { nodeTransport } from '../../packages/gateway/src/transport/node.ts'
 import { selfSignedCertificate } from '../../packages/gateway/src/transport/self-signed.ts'
