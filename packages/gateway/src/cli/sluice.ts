@@ -1,12 +1,17 @@
 /** The command `sluice`: one word says which command, the rest is its own. */
-import { runMonitor } from './monitor.ts'
 
-const commands: Record<string, { does: string; run: (words: string[]) => Promise<number> }> = {
-  monitor: {
-    does: 'whether the path to the database is healthy, how fast it is, and what to do',
-    run: runMonitor,
-  },
-}
+/** Loaded when it is called: no command pays for what another stands on. */
+const commands: Record<string, { does: string; load: () => Promise<(words: string[]) => Promise<number>> }> =
+  {
+    serve: {
+      does: 'the gateway between clients and their PostgreSQL',
+      load: async () => (await import('./serve.ts')).runServe,
+    },
+    monitor: {
+      does: 'whether the path to the database is healthy, how fast it is, and what to do',
+      load: async () => (await import('./monitor.ts')).runMonitor,
+    },
+  }
 
 const usage = `sluice <command> [options]
 
@@ -19,7 +24,8 @@ ${Object.entries(commands)
 const [name = '', ...words] = process.argv.slice(2)
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined
 if (command) {
-  process.exitCode = await command.run(words)
+  const run = await command.load()
+  process.exitCode = await run(words)
 } else if (name === '--help' || name === '-h' || name === 'help') {
   console.log(usage)
 } else {
