@@ -45,11 +45,15 @@ export class LabServer implements AsyncDisposable {
     this.#tls = tls
   }
 
-  static async start(tls?: () => Promise<TlsServer>): Promise<LabServer> {
+  /** @param through what stands between the proxy and the server: a gateway, given the server's URL */
+  static async start(
+    tls?: () => Promise<TlsServer>,
+    through: (url: string) => Promise<string> = async url => url,
+  ): Promise<LabServer> {
     const database = await createDatabase()
     // A zone with minutes and seconds in its history: not every offset is one of hours.
     await database.query(`alter database ${database.name} set timezone = 'Europe/Prague'`)
-    const proxy = await FaultProxy.start(database.url)
+    const proxy = await FaultProxy.start(await through(database.url))
     const bridge = await NeonBridge.start(proxy.url)
     const http = createHttpServer()
     const lab = new LabServer(database, proxy, bridge, http, tls)

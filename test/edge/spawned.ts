@@ -71,11 +71,13 @@ export interface SpawnedOptions {
   readonly only?: (one: Case) => boolean
   /** Outside workerd a binding is a URL like another: one driver through it is enough. */
   readonly ways?: readonly Way[]
+  /** See `LabServer.start`. */
+  readonly through?: (url: string) => Promise<string>
 }
 
 export function runsTheSuite(
   runtime: Runtime,
-  { command, args = [], only = () => true, ways = spawnedWays }: SpawnedOptions,
+  { command, args = [], only = () => true, ways = spawnedWays, through }: SpawnedOptions,
 ): void {
   const cases = suite.filter(only)
   const tls = lazyTlsServer()
@@ -86,7 +88,7 @@ export function runsTheSuite(
   beforeAll(async () => {
     await Promise.all(
       ways.map(async way => {
-        const lab = await LabServer.start(tls.get)
+        const lab = await LabServer.start(tls.get, through)
         const given = [JSON.stringify(lab.place(runtime, way)), names]
         running.set(way, { lab, process: new Running(command, [...args, runner, ...given]) })
       }),

@@ -304,6 +304,20 @@ describe('prepared statements', () => {
   })
 })
 
+test('who prepares a text after DDL, whoever knew it before, gets what it means now', async () => {
+  await database.query('drop table if exists again; create table again (a int)')
+  for (const client of [await rawClient(one.url), await rawClient(one.url)]) {
+    client.send(parse('s', 'select * from again'), sync())
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    client.destroy()
+  }
+  await database.query('drop table again; create table again (b text, c int)')
+  client.send(parse('s', 'select * from again'), describes('S', 's'), flush())
+  expect(await client.take(3)).toEqual(['1', 't', 'T(b,c)'])
+  client.send(bind('', 's'), execute(), sync())
+  expect(await client.ready()).toEqual(['2', 'C(SELECT 0)', 'Z I'])
+})
+
 describe('transactions and odd messages', () => {
   test('TX1: COMMIT AND CHAIN keeps the connection', async () => {
     expect(await client.query('begin')).toEqual(['C(BEGIN)', 'Z T'])

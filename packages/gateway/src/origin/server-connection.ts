@@ -64,6 +64,8 @@ export class ServerConnection implements SocketHandler, ServerVoice {
   has: Values = Values.none
   reported: Values
   readonly statements = new Set<Statement>()
+  /** Prepared on it, and of no use to anyone any more. */
+  readonly leftovers: Statement[] = []
   unnamed: object | null = null
   holder: Holder | null = null
   /** Whose values of sequences (lastval, currval) are in its session; null: nobody's. */
@@ -129,6 +131,12 @@ export class ServerConnection implements SocketHandler, ServerVoice {
     return !this.has.byName.has(readOnly) && was.get(readOnly) === 'off' && is.get(readOnly) === 'on'
   }
 
+  /** DISCARD ALL or DEALLOCATE ALL has run. */
+  forgetStatements(): void {
+    this.statements.clear()
+    this.leftovers.length = 0
+  }
+
   get pending(): number {
     return this.#socket.pending
   }
@@ -184,7 +192,8 @@ export class ServerConnection implements SocketHandler, ServerVoice {
   onData(chunk: Uint8Array): void {
     if (this.closed) return
     try {
-      if (!this.pipeline.feed(chunk)) this.#socket.pause()
+      // One that has nothing more to say may be given on at once: nobody would resume it.
+      if (!this.pipeline.feed(chunk) && !this.pipeline.settled) this.#socket.pause()
     } catch (error) {
       this.destroy(error as Error)
       return

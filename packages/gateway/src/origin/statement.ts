@@ -3,8 +3,9 @@
  * its parse depends on. Whichever clients prepare it under whatever names, a server connection has it once, under one
  * name of the gateway's that is never used twice.
  *
- * Once a connection says that the statement means something else now (0A000), or DDL was seen, it is *stale*: whoever
- * holds it keeps it and hears what PostgreSQL says, who prepares the text anew gets a new one.
+ * Each Parse of a client's is sent, under a name of its own, and its description asked for: only when it means what a
+ * statement of the same text means that is known already is the client given that one. So DDL needs no watching: who
+ * prepares a text gets what it means now, and who prepared it before hears what PostgreSQL says.
  */
 import { Parse } from '@sluice/wire'
 import type { StatementPlan } from '../sql/plan.ts'
@@ -17,9 +18,8 @@ export class Statement {
   /** The whole Parse message that prepares it. */
   readonly parse: Uint8Array
   readonly plan: StatementPlan
-  /** Its description as a client was told it last, by a Describe: see description.ts. Null if nobody asked. */
+  /** What it means: see session/description.ts. Null if that was not asked. */
   described: string | null = null
-  stale = false
 
   constructor(name: string, parse: Uint8Array, plan: StatementPlan) {
     this.name = name
@@ -33,33 +33,27 @@ export const namePrefix = 'sluice_'
 
 let made = 0
 
-/** The statements of one pool. */
+/** The statements of one pool that are shared. */
 export class Statements {
-  #known = new WeakTable<Statement>()
+  readonly #known = new WeakTable<Statement>()
 
   /**
-   * The statement of this text.
+   * The statement to use for one that was just prepared: another of the same text and meaning, or itself, which others
+   * share from then on.
    *
-   * @param tail of the Parse message: text, NUL, the number of types and the types
-   * @param settings under which it is parsed. Null: they can't be told, so nobody else shares the statement.
+   * @param settings under which it was parsed
    */
-  intern(tail: Uint8Array, plan: StatementPlan, settings: Values | null): Statement {
-    if (settings === null) return make(tail, plan)
-    const key = `${parseKey(settings)}\0\0${latin1(tail)}`
+  share(statement: Statement, settings: Values): Statement {
+    const key = `${parseKey(settings)}\0\0${latin1(statement.parse.subarray(6 + statement.name.length))}`
     const known = this.#known.get(key)
-    if (known && !known.stale) return known
-    const statement = make(tail, plan)
+    if (known && known.described === statement.described) return known
     this.#known.set(key, statement)
     return statement
   }
-
-  /** The schema has changed: who prepares a text from now on gets a new statement. */
-  forget(): void {
-    this.#known = new WeakTable()
-  }
 }
 
-function make(tail: Uint8Array, plan: StatementPlan): Statement {
+/** @param tail of the Parse message: text, NUL, the number of types and the types */
+export function makeStatement(tail: Uint8Array, plan: StatementPlan): Statement {
   const name = `${namePrefix}${++made}`
   const bytes = new Uint8Array(5 + name.length + 1 + tail.length)
   bytes[0] = Parse

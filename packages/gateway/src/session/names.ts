@@ -35,6 +35,11 @@ export class Names {
     }
   }
 
+  /** Another statement that means the same. */
+  replace(name: string, statement: Statement, same: Statement): void {
+    if (this.#statements.get(name) === statement) this.#statements.set(name, same)
+  }
+
   /** @returns what takes it back */
   delete(name: string): () => void {
     const statement = this.#statements.get(name)

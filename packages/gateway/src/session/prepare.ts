@@ -2,19 +2,10 @@
  * Prepares on a server connection what a client's series uses and the connection lacks, by an exchange of the
  * gateway's own before the series.
  *
- * A statement whose description a client was told must still have it; else the client hears what it would hear from
+ * A statement must still mean what it meant when its client prepared it; else the client hears what it would hear from
  * a connection of its own: "cached plan must not change result type".
  */
-import {
-  close,
-  describe,
-  type ErrorFields,
-  NoData,
-  ParseComplete,
-  parseErrorFields,
-  RowDescription,
-  sync,
-} from '@sluice/wire'
+import { close, describe, type ErrorFields, ParseComplete, parseErrorFields, sync } from '@sluice/wire'
 import type { AnswerSink } from '../exchange/index.ts'
 import { ask } from '../origin/own-query.ts'
 import type { Refusal } from '../origin/refusal.ts'
@@ -24,7 +15,7 @@ import { describedBy } from './description.ts'
 import { planChanged } from './errors.ts'
 import type { Unnamed } from './names.ts'
 
-export type Prepared = { done: true } | { error: Refusal; changed: Statement | null } | { lost: Error }
+export type Prepared = { done: true } | { error: Refusal } | { lost: Error }
 
 export function prepare(
   server: ServerConnection,
@@ -45,7 +36,7 @@ export function prepare(
     onLost: lost => done({ lost }),
     onAnswered() {
       server.afterFeed(() => {
-        if (error) done({ error, changed: null })
+        if (error) done({ error })
         else if (changed) undo(server, changed, done)
         else done({ done: true })
       })
@@ -66,9 +57,7 @@ export function prepare(
     exchange.edit({
       ...{ at: exchange.asked++, does: 'swallow' },
       onDone(answer) {
-        const last = answer.at(-1)?.[0]
-        if ((last === RowDescription || last === NoData) && describedBy(answer) !== described)
-          changed = statement
+        if (describedBy(answer) !== described) changed = statement
       },
     })
   }
@@ -87,7 +76,7 @@ export function prepare(
 }
 
 /**
- * Closes the statements that were not used for longest, so that `keep` stay.
+ * Closes what is of no use, and the statements that were not used for longest, so that `keep` stay.
  *
  * @param done called when the connection has closed them; not if it is lost: its holder is told
  */
@@ -100,6 +89,7 @@ export function trim(server: ServerConnection, keep: number, done: () => void): 
     onLost: () => {},
     onAnswered: () => server.afterFeed(done),
   })
+  for (const statement of server.leftovers.splice(0)) server.send(close('S', statement.name))
   let over = server.statements.size - keep
   for (const statement of server.statements) {
     if (over-- <= 0) break
@@ -113,7 +103,7 @@ export function trim(server: ServerConnection, keep: number, done: () => void): 
 
 /** The connection forgets the statement, whose name still stands for what it meant; a transaction fails, as it would have. */
 function undo(server: ServerConnection, statement: Statement, done: (outcome: Prepared) => void): void {
-  const finish = () => done({ error: planChanged(), changed: statement })
+  const finish = () => done({ error: planChanged() })
   server.statements.delete(statement)
   ask(server, `DEALLOCATE ${statement.name}`, answer => {
     if ('lost' in answer) done({ lost: answer.lost })

@@ -2,8 +2,7 @@
  * A series of the extended protocol on its way to a server connection: the client's names become the gateway's.
  *
  *     the client says            the server gets                     the client hears
- *     Parse s1 'select …'        Parse sluice_7 'select …'           ParseComplete
- *     Parse s1 'select …'        nothing, if it has sluice_7         ParseComplete, said by the gateway
+ *     Parse s1 'select …'        Parse sluice_9, Describe sluice_9   ParseComplete. If sluice_7 means the same, s1 is sluice_7
  *     Parse s1 '…', s1 is taken  Parse sluice_7, which it has        42P05, with the client's name
  *     Bind, Describe s1          the same of sluice_7                what the server says
  *     Bind, Describe, unknown    the same, untouched                 26000
@@ -14,18 +13,18 @@
  * What a connection lacks is prepared before the series (`survey`), by an exchange of the gateway's own: the answer
  * tells whether the statement still means what the client was told.
  */
-import { Bind, Close, Describe, Parse } from '@sluice/wire'
+import { Bind, Close, Describe, describe as describes, Parse } from '@sluice/wire'
 import type { Exchange } from '../exchange/index.ts'
 import type { ServerConnection } from '../origin/server-connection.ts'
-import type { Statement, Statements } from '../origin/statement.ts'
+import { makeStatement, type Statement, type Statements } from '../origin/statement.ts'
 import type { Values } from '../origin/values.ts'
 import { Needs, type StatementPlan } from '../sql/plan.ts'
 import { lengthAt } from './client.ts'
 import { describedBy } from './description.ts'
 import type { Names } from './names.ts'
 import { boundValues, type OnSignal, sendSignals, signalSafe } from './signals.ts'
+import { withOwnNames } from './statement-names.ts'
 
-const parseComplete = Uint8Array.of(0x31, 0, 0, 0, 4)
 const closeComplete = Uint8Array.of(0x33, 0, 0, 0, 4)
 const statementByte = 0x53 // S
 
@@ -36,8 +35,8 @@ export interface Context {
   readonly statements: Statements
   /** What the client's settings are; null where they can't be told, within a unit that changes them. */
   readonly settings: Values | null
-  /** The connection's transaction status is known and not that of a failed transaction. */
-  readonly sound: boolean
+  /** This message is one of ours already. */
+  readonly rewritten?: boolean
   planOf(bytes: Uint8Array, start: number, end: number): StatementPlan
   /** What the series may do: called for each statement that it prepares or binds. */
   onPlan(plan: StatementPlan): void
@@ -71,7 +70,7 @@ export function passMessage(
       break
     }
     case Describe:
-      if (bytes[at + 5] === statementByte) passDescribe(context, bytes, at, end)
+      if (bytes[at + 5] === statementByte) passNamed(context, bytes, at, at + 6, end)
       else context.server.send(bytes.subarray(at, end))
       break
     case Close:
@@ -92,21 +91,18 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
   const nameEnd = nulAfter(bytes, at + 5, end)
   const textEnd = nulAfter(bytes, nameEnd + 1, end)
   const plan = context.planOf(bytes, nameEnd + 1, textEnd)
-  if ((plan.needs & Needs.backendSignal) !== 0) {
-    const safe = withText(bytes.subarray(at, end), nameEnd + 1 - at, textEnd - at)
-    if (safe) {
-      passParse(context, safe, 0, safe.length)
-      return
-    }
+  if ((plan.needs & (Needs.backendSignal | Needs.statementNames)) !== 0 && !context.rewritten) {
+    const own = rewritten(context, bytes.subarray(at, end), nameEnd + 1 - at, textEnd - at)
+    passParse({ ...context, rewritten: true }, own, 0, own.length)
+    return
   }
-  const asked = exchange.asked
   if (nameEnd === at + 5) {
     // The one before is gone as soon as the server reads this, whether it succeeds or not.
     const unnamed = { parse: bytes.slice(at, end), plan }
     names.unnamed = unnamed
     server.unnamed = unnamed
     exchange.unnamed = unnamed
-    exchange.unnamedAt = asked
+    exchange.unnamedAt = exchange.asked
     exchange.asked++
     server.send(bytes.subarray(at, end))
     return
@@ -119,35 +115,45 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
     exchange.asked++
     return
   }
-  const tail = bytes.subarray(nameEnd + 1, end)
-  let statement = context.statements.intern(tail, plan, context.sound ? context.settings : null)
-  if (server.statements.has(statement)) {
-    const takeBack = names.set(name, statement)
-    exchange.edit({ at: asked, does: 'say', bytes: parseComplete, onUndone: takeBack })
-    return
-  }
-  statement = context.statements.intern(tail, plan, context.settings)
-  if (server.statements.has(statement)) statement = context.statements.intern(tail, plan, null)
+  const statement = makeStatement(bytes.subarray(nameEnd + 1, end), plan)
   const takeBack = names.set(name, statement)
   server.statements.add(statement)
   exchange.edit({
-    ...{ at: asked, does: 'watch' },
+    ...{ at: exchange.asked++, does: 'watch' },
     onUndone() {
       takeBack()
       server.statements.delete(statement)
     },
   })
-  exchange.asked++
   server.send(statement.parse)
+  const { settings, statements } = context
+  if (settings === null) return
+  exchange.edit({
+    ...{ at: exchange.asked++, does: 'swallow' },
+    onDone(answer) {
+      statement.described = describedBy(answer)
+      const shared = statements.share(statement, settings)
+      if (shared === statement) return
+      names.replace(name, statement, shared)
+      server.statements.delete(statement)
+      server.leftovers.push(statement)
+    },
+  })
+  server.send(describes('S', statement.name))
 }
 
-/** A Parse message whose calls of pg_cancel_backend are made safe; null if there is nothing to do. */
-function withText(message: Uint8Array, textStart: number, textEnd: number): Uint8Array | null {
-  const text = Buffer.from(message.subarray(textStart, textEnd)).toString('latin1')
-  const safe = signalSafe(text)
-  // What was made safe before has such a call still, within the CASE.
-  if (safe === text || text.includes('(SELECT CASE WHEN')) return null
-  const parts = [message.subarray(0, textStart), Buffer.from(safe, 'latin1'), message.subarray(textEnd)]
+/** A Parse message whose text speaks of the gateway's own: clients to signal, names of statements. */
+function rewritten(
+  { names, planOf }: Context,
+  message: Uint8Array,
+  textStart: number,
+  textEnd: number,
+): Uint8Array {
+  const plan = planOf(message, textStart, textEnd)
+  let text = Buffer.from(message.subarray(textStart, textEnd)).toString('latin1')
+  if ((plan.needs & Needs.backendSignal) !== 0) text = signalSafe(text)
+  if ((plan.needs & Needs.statementNames) !== 0 && plan.statements === 1) text = withOwnNames(text, names)
+  const parts = [message.subarray(0, textStart), Buffer.from(text, 'latin1'), message.subarray(textEnd)]
   const bytes = new Uint8Array(Buffer.concat(parts))
   new DataView(bytes.buffer).setUint32(1, bytes.length - 1)
   return bytes
@@ -160,17 +166,6 @@ function signalBound(context: Context, bytes: Uint8Array, at: number, nameStart:
   const statement = nameEnd === nameStart ? names.unnamed : names.get(text(bytes, nameStart, nameEnd))
   if (!statement || (statement.plan.needs & Needs.backendSignal) === 0) return
   sendSignals(Buffer.from(statement.parse).toString('latin1'), boundValues(bytes, at, end), context.onSignal)
-}
-
-function passDescribe(context: Context, bytes: Uint8Array, at: number, end: number): void {
-  const statement = passNamed(context, bytes, at, at + 6, end)
-  if (!statement) return
-  context.exchange.edit({
-    ...{ at: context.exchange.asked, does: 'watch' },
-    onDone(answer) {
-      statement.described = describedBy(answer)
-    },
-  })
 }
 
 function passClose(context: Context, bytes: Uint8Array, at: number, end: number): void {
@@ -198,7 +193,7 @@ function passNamed(
   nameStart: number,
   end: number,
   length: number = end - at,
-): Statement | undefined {
+): void {
   const { server, names } = context
   if (bytes[nameStart] === 0) {
     const { unnamed } = names
@@ -207,18 +202,17 @@ function passNamed(
         server.unnamed = unnamed
       })
     server.send(bytes.subarray(at, end))
-    return undefined
+    return
   }
   const nameEnd = nulAfter(bytes, nameStart, end)
   const statement = names.get(text(bytes, nameStart, nameEnd))
   if (!statement) {
     server.send(bytes.subarray(at, end))
-    return undefined
+    return
   }
   if (!server.statements.has(statement))
     inject(context, statement.parse, () => server.statements.add(statement))
   sendUnder(server, statement.name, bytes, at, nameStart, nameEnd, end, length)
-  return statement
 }
 
 /** A Parse of ours within a series that is open already, where nothing can be prepared before it. */
@@ -279,6 +273,8 @@ export function survey(
   const noted = (plan: StatementPlan) => {
     context.onPlan(plan)
     if (plan.unknownSettings) unnamedSetting = true
+    if ((plan.needs & Needs.statementNames) !== 0)
+      for (const [, statement] of names) if (!server.statements.has(statement)) lacks = [...lacks, statement]
   }
   const first = at
   while (at < end) {

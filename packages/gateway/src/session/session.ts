@@ -105,6 +105,8 @@ type Phase =
 const largeBytes = 262_144
 /** A Parse is kept, to be prepared elsewhere, too: there must be an end to it. */
 const longestMessage = 134_217_728
+/** Statements that are closed together. */
+const mostLeftovers = 20
 /** Prepared statements of one client. */
 const statementsPerClient = 10_000
 /** Needs for which a text is not sent as it came. */
@@ -156,7 +158,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       exchange: null as unknown as Exchange,
       names: this.#names,
       statements: options.pool.statements,
-      ...{ settings: null, sound: true },
+      settings: null,
       planOf: options.planOf,
       onPlan: plan => this.#onPlan(plan),
       onUnnamedSetting: message => this.#traces.onUnnamedSetting(message),
@@ -233,6 +235,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (this.#phase === 'over' || this.#phase === 'leaving') return
     this.#client.say(refused(refusal, 'FATAL'))
     this.#client.hangUp()
+    // Nothing more is said, so a client that does not read must not keep it.
+    this.#server?.resume()
     if (this.#server && this.#inFlight > 0) void this.#cancelOn(this.#server)
     this.#leave()
   }
@@ -282,7 +286,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const fields = parseErrorFields(bytes, start, end)
     if (fields.severity === 'FATAL' || fields.severity === 'PANIC') this.#fatal = true
     if (fields.code === '25006' && this.#server?.demoted) this.#options.pool.retireAll()
-    if (fields.code === '0A000' && fields.routine === 'RevalidateCachedQuery') this.#forgetStatements()
     if (this.#timedOut && fields.code === '57014') return refused(queryTimedOut(this.#options.queryTimeoutMs))
     const message = names.inClientsWords(fields.message)
     return message === null ? null : errorResponse({ ...fields, message })
@@ -474,7 +477,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     context.server = server
     if (!this.#lacksNothing(server, bytes, at, end)) return false
     this.#clearSequences(server)
-    context.sound = server.pipeline.status !== 'E' && this.#inFlight === (this.#open ? 1 : 0)
     context.settings = this.#traces.settled
     const exchange = this.#open ?? this.#begin(server)
     this.#open = exchange
@@ -693,7 +695,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       if ('lost' in outcome) return this.onServerGone(outcome.lost)
       if ('error' in outcome) {
         const message = names.inClientsWords(outcome.error.message) ?? outcome.error.message
-        if (outcome.changed) outcome.changed.stale = true
         this.#refuse({ ...outcome.error, message })
       }
       this.#goOn()
@@ -736,14 +737,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     for (const tag of tags)
       if (tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL') {
         this.#names.clear()
-        this.#server?.statements.clear()
+        this.#server?.forgetStatements()
         if (tag === 'DISCARD ALL') this.#traces.unlistens.push('*')
       } else if (tag === 'ROLLBACK') this.#traces.unlistens = []
     if (failed) this.#traces.unlistens = []
-  }
-
-  #forgetStatements(): void {
-    for (const [, statement] of this.#names) statement.stale = true
   }
 
   /** DEALLOCATE of a statement that was made by Parse: the server knows it by another name. */
@@ -773,10 +770,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     this.#phase = 'ready'
     if (server.pipeline.status !== 'I') return
     const traces = this.#traces
-    if (traces.schemaChanged) {
-      traces.schemaChanged = false
-      this.#options.pool.statements.forget()
-    }
     if (traces.touched !== 0) this.#probe(server)
     else if (!traces.keeps) this.#letGo(server)
     if (this.#channels.hasNews) this.#tellNews()
@@ -792,7 +785,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   /** Gives it back, with no more statements than a connection shall keep. */
   #letGo(server: ServerConnection): void {
     const { statementLimit } = this.#options.pool.options
-    if (server.statements.size <= statementLimit) {
+    if (server.statements.size <= statementLimit && server.leftovers.length < mostLeftovers) {
       this.#giveBack()
       return
     }
@@ -912,7 +905,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
         }
         server.has = Values.none
         server.sequencesOf = null
-        server.statements.clear()
+        server.forgetStatements()
         server.unnamed = null
         this.#end()
       })

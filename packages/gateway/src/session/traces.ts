@@ -32,8 +32,6 @@ export class Traces {
   wants: Values
   /** Bits of {@link Touches}: what the unit may have changed. */
   touched = 0
-  /** The unit may have changed what texts mean. */
-  schemaChanged = false
   pins: readonly Pin[] = []
   /** Channels that the unit UNLISTENs, `*` for all, if it is not rolled back. */
   unlistens: string[] = []
@@ -66,7 +64,6 @@ export class Traces {
   }
 
   onPlan(plan: StatementPlan): void {
-    if (plan.changesSchema) this.schemaChanged = true
     const touches = plan.touches & ~Touches.sequences
     if (touches === 0) return
     this.touched |= touches
