@@ -11,6 +11,7 @@
  * Only to be imported where Bun runs. `initialData`, by which TLS begins with bytes that were read already, is what Bun's
  * own `tls` uses; its documentation does not name it.
  */
+import { refusal } from './address.ts'
 import type { BunSockets, Events, Native } from './bun-native.ts'
 import { clientSide, serverSide } from './bun-tls.ts'
 import { keepAliveMs, nobody } from './defaults.ts'
@@ -22,19 +23,23 @@ declare const Bun: BunSockets
 export const bunTransport: Transport = {
   name: 'bun',
 
-  async listen({ host, port }, onSocket) {
-    const listener = Bun.listen<BunSocket | null>({
-      ...{ hostname: host, port, allowHalfOpen: true },
-      socket: {
-        ...events,
-        open(native) {
-          const socket = new BunSocket(nobody)
-          socket.opened(native)
-          onSocket(socket)
+  async listen(at, onSocket) {
+    try {
+      const listener = Bun.listen<BunSocket | null>({
+        ...{ hostname: at.host, port: at.port, allowHalfOpen: true },
+        socket: {
+          ...events,
+          open(native) {
+            const socket = new BunSocket(nobody)
+            socket.opened(native)
+            onSocket(socket)
+          },
         },
-      },
-    })
-    return { host: listener.hostname, port: listener.port, close: async () => listener.stop() }
+      })
+      return { host: listener.hostname, port: listener.port, close: async () => listener.stop() }
+    } catch (error) {
+      throw refusal('listen', at, error as Error)
+    }
   },
 
   async connect(to, handler, signal) {
@@ -51,15 +56,12 @@ export const bunTransport: Transport = {
       Bun.connect<BunSocket | null>({ ...where, allowHalfOpen: true, data: socket, socket: connecting })
         .then(
           () => (signal?.aborted ? socket.destroy() : resolve(socket)),
-          error => reject(Object.assign(error, { message: `connect ${error.code} ${named(to)}` })),
+          error => reject(refusal('connect', to, error)),
         )
         .finally(() => signal?.removeEventListener('abort', abort))
     })
   },
 }
-
-const named = (to: { host: string; port: number } | { path: string }) =>
-  'path' in to ? to.path : `${to.host}:${to.port}`
 
 /** Of all sockets. A native one that another has taken over belongs to nobody. */
 const events: Events<BunSocket | null> = {
@@ -208,12 +210,11 @@ class BunSocket implements Socket {
     const cause = this.#error ?? error
     this.#handshake?.reject(cause ?? handshakeCut())
     this.#handshake = null
+    if (cause === null && !this.#destroyed) this.#tellTheEnd()
+    this.#unheard = none
     // Bun calls this from within our call.
     if (this.#destroyed) queueMicrotask(() => this.handler.onClose(cause))
-    else {
-      if (cause === null) this.#tellTheEnd()
-      this.handler.onClose(cause)
-    }
+    else this.handler.onClose(cause)
   }
 
   shaken(native: Native<BunSocket | null>, success: boolean, error: NodeJS.ErrnoException | null): void {
@@ -244,7 +245,7 @@ class BunSocket implements Socket {
     setImmediate(() => {
       if (this.#closed) return
       if (this.#rest.length > 0) this.drained()
-      else if (this.#ending) this.#shut()
+      else if (this.#ending && this.#way === 'clear') this.#shut()
       if (this.#paused) return
       native.resume()
       this.#tell()
@@ -297,7 +298,6 @@ class BunSocket implements Socket {
   #upgrade({ tls }: Handshake): void {
     const plain = this.#native
     plain.data = null
-    if (this.#paused) plain.resume()
     try {
       const isServer = tls.side === 'server'
       const [, secured] = plain.upgradeTLS({

@@ -1,8 +1,8 @@
 /**
  * Sockets on Node: node:net, and after a handshake node:tls on top of it.
  *
- * A stream finds its socket by a field, so that the listeners are the same five functions for all streams: a closure each
- * would be a tenth of what an idle client costs.
+ * A stream finds its socket by a field, so that the listeners are the same five functions for all streams: closures would
+ * be a part of what every idle client costs.
  *
  * On the server's side of TLS this stands on what Node gives to its own tls.Server and does not document for who begins
  * TLS on a connection of its own: the events `secure` and `_tlsError`, and `ssl.verifyError()`.
@@ -10,6 +10,7 @@
 import { constants } from 'node:crypto'
 import net from 'node:net'
 import tls from 'node:tls'
+import { refusal } from './address.ts'
 import { keepAliveMs, nobody } from './defaults.ts'
 import { alreadyClosed, Handshake, handshakeCut, judged } from './tls.ts'
 import type {
@@ -28,9 +29,10 @@ export const nodeTransport: Transport = {
   listen(at, onSocket) {
     const server = net.createServer(streamOptions, stream => onSocket(new NodeSocket(stream, nobody)))
     return new Promise<Listener>((resolve, reject) => {
-      server.once('error', reject)
+      const fail = (error: Error) => reject(refusal('listen', at, error))
+      server.once('error', fail)
       server.listen(at, () => {
-        server.off('error', reject)
+        server.off('error', fail)
         // A connection that could not be accepted (no file descriptor was free) is the loss of its client alone.
         server.on('error', () => {})
         const { address: host, port } = server.address() as net.AddressInfo
@@ -54,13 +56,14 @@ export const nodeTransport: Transport = {
         reject(signal?.reason)
       }
       signal?.addEventListener('abort', abort, { once: true })
-      stream.once('error', error => {
+      const fail = (error: Error) => {
         signal?.removeEventListener('abort', abort)
-        reject(error)
-      })
+        reject(refusal('connect', to, error))
+      }
+      stream.once('error', fail)
       stream.once('connect', () => {
         signal?.removeEventListener('abort', abort)
-        stream.removeAllListeners('error')
+        stream.off('error', fail)
         resolve(new NodeSocket(stream, handler))
       })
     })
@@ -105,8 +108,7 @@ class NodeSocket implements Socket {
   write(bytes: Uint8Array): boolean {
     if (this.#ended) return true
     if (this.#handshake) this.#handshake.hold(bytes)
-    // The stream says false to any large chunk, although the kernel may have taken all of it at once.
-    else if (this.#stream.write(bytes) || this.#stream.writableLength === 0) return true
+    else if (this.#stream.write(bytes)) return true
     this.#full = true
     return false
   }
@@ -129,8 +131,6 @@ class NodeSocket implements Socket {
 
   destroy(): void {
     this.#ended = true
-    // A destroyed stream would still tell what it has buffered.
-    this.#stream.pause()
     this.#stream.destroy()
   }
 

@@ -51,7 +51,7 @@ export const addresses = [
     const port = await Port.open(transport)
     await assert.rejects(
       transport.listen(port.at, () => {}),
-      { code: 'EADDRINUSE' },
+      { code: 'EADDRINUSE', message: `listen EADDRINUSE 127.0.0.1:${port.at.port}` },
     )
     await port.listener.close()
   }),
@@ -72,6 +72,15 @@ export const addresses = [
 
   proves('a missing socket file is refused with ENOENT', async transport => {
     await assert.rejects(transport.connect({ path: '/nowhere/.s.PGSQL.5432' }, new End()), { code: 'ENOENT' })
+  }),
+
+  proves('a name whose addresses all refuse is refused as one', async transport => {
+    const { listener, at } = await Port.open(transport)
+    await listener.close()
+    await assert.rejects(transport.connect({ ...at, host: 'localhost' }, new End()), {
+      code: 'ECONNREFUSED',
+      message: `connect ECONNREFUSED localhost:${at.port}`,
+    })
   }),
 
   proves('an attempt is not begun with an aborted signal', async transport => {
