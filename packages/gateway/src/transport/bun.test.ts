@@ -9,6 +9,7 @@ import { suite } from './test/index.ts'
 
 const bun = fileURLToPath(new URL('../../../../node_modules/.bin/bun', import.meta.url))
 const runner = fileURLToPath(new URL('./test/runner.ts', import.meta.url))
+const thrower = fileURLToPath(new URL('./test/thrower.ts', import.meta.url))
 
 const missing = spawnSync(bun, ['--version']).error
 if (missing)
@@ -42,6 +43,12 @@ describe.skipIf(missing)('on Bun', () => {
       if (error === undefined) throw new Error(`it did not run: ${ended.stderr}`)
       if (error !== null) throw new Error(error)
     })
+
+  test('what a handler throws is uncaught, as on Node', () => {
+    const { status, stderr } = spawnSync(bun, [thrower], { encoding: 'utf8' })
+    expect(stderr).toContain('a mistake in a handler')
+    expect(status).toBe(1)
+  })
 
   test('the process prints nothing else, and ends by itself', () => {
     expect({ ...ended, other }).toEqual({ code: 0, stderr: '', other: [] })

@@ -7,6 +7,7 @@ export class End implements SocketHandler {
   readonly heard: string[] = []
   received: Buffer = Buffer.alloc(0)
   receivedBytes = 0
+  chunks = 0
   /** Keeps what it receives; large ones are only counted. */
   keep = true
   error: Error | null = null
@@ -68,6 +69,7 @@ export class End implements SocketHandler {
   onData(chunk: Uint8Array): void {
     this.#event('data')
     this.receivedBytes += chunk.length
+    this.chunks++
     if (this.keep) this.received = Buffer.concat([this.received, chunk])
     this.onChunk(chunk)
     this.#check()

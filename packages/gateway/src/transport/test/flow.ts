@@ -21,7 +21,7 @@ const ways: Record<string, (transport: Transport) => Promise<Link>> = {
 const megabytes = 50
 const sent = randomBytes(1_000_000)
 
-export const flow = Object.entries(ways).flatMap(([way, open]) => [
+const throughBoth = Object.entries(ways).flatMap(([way, open]) => [
   proves(
     `${way}: what is written in pieces of any size arrives as one stream, both ways`,
     async transport => {
@@ -191,6 +191,22 @@ export const flow = Object.entries(ways).flatMap(([way, open]) => [
     await port.listener.close()
   }),
 ])
+
+export const flow = [
+  ...throughBoth,
+
+  proves(
+    'a write that the kernel takes at once gives true, whatever its size, and owes no onDrain',
+    async transport => {
+      const pair = await link(transport)
+      assert.equal(pair.server.socket.write(sent.subarray(0, 200_000)), true)
+      assert.equal(pair.server.socket.pending, 0)
+      await pair.client.until(() => pair.client.receivedBytes === 200_000, 'all bytes')
+      assert.deepEqual(pair.server.heard, [])
+      await close(pair)
+    },
+  ),
+]
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
 

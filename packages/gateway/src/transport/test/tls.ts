@@ -93,25 +93,45 @@ export const tls = [
     await pair.port.listener.close()
   }),
 
+  proves('a small write during a handshake is owed its onDrain, too', async transport => {
+    const pair = await link(transport)
+    const done = await requestTls(pair, await server(), anyServer)
+    assert.equal(pair.server.says('x'), false)
+    await Promise.all([done.client, done.server])
+    await pair.server.until(() => pair.server.heard.includes('drain'), 'drain')
+    await pair.client.hears('x')
+    assert.deepEqual(pair.server.heard, ['drain'])
+    pair.client.socket.destroy()
+    pair.server.socket.destroy()
+    await pair.port.listener.close()
+  }),
+
   proves(
     'content that comes with the end of a handshake is heard after who awaited it has run',
     async transport => {
-      const pair = await link(transport)
+      const port = await Port.open(transport)
+      const content = 'x'.repeat(2_000)
+      const { client, relayed, goOn } = await startingWith(16_384, port.at)
+      const end = await port.next()
+      await end.until(() => end.receivedBytes > 0, 'the first flight')
+      const alreadyRead = end.received
+      end.forget()
       const order: string[] = []
-      const done = await requestTls(pair, await server(), anyServer)
-      pair.client.says('at once')
-      pair.server.onChunk = () => order.push('content')
-      const known = async () => {
-        await done.server
+      const done = end.socket.startTls(await server({ alreadyRead })).then(async () => {
         // A caller may be a few promises away.
         for (let hop = 0; hop < 5; hop++) await null
         order.push('handshake')
-      }
-      await Promise.all([known(), done.client, pair.server.hears('at once')])
-      assert.deepEqual(order, ['handshake', 'content'])
-      pair.client.socket.destroy()
-      pair.server.socket.destroy()
-      await pair.port.listener.close()
+      })
+      end.onChunk = () => order.push('content')
+      client.once('secureConnect', () => client.write(content))
+      // What ends the handshake and what follows it are let through together.
+      await relayed(2_000)
+      goOn()
+      await Promise.all([done, end.hears(content)])
+      assert.equal(order[0], 'handshake')
+      client.destroy()
+      end.socket.destroy()
+      await port.listener.close()
     },
   ),
 
@@ -164,11 +184,13 @@ export const tls = [
       const alreadyRead = end.received
       assert.ok(alreadyRead.length <= most)
       end.forget()
+      end.socket.pause()
       const done = end.socket.startTls(await server({ alpn: ['postgresql'], alreadyRead }))
       goOn()
       await done
       assert.equal(end.socket.tls!.alpn, 'postgresql')
       client.write('hello')
+      end.socket.resume()
       await end.hears('hello')
       const answer = once(client, 'data')
       end.says('welcome')
@@ -301,21 +323,31 @@ export const tls = [
   }),
 ]
 
-/** A client that begins with TLS at once, of whose first flight only so much comes before it is let go on. */
+/**
+ * A client that begins with TLS at once, through a relay: so much of its first flight comes at first, and the rest, with
+ * all that has come to the relay meanwhile, when it is let go on.
+ */
 async function startingWith(bytes: number, to: { host: string; port: number }) {
-  const upstream = connect(to)
-  const relay = createServer(downstream => {
-    downstream.once('data', first => {
-      downstream.pause()
-      upstream.write(first.subarray(0, bytes))
-      upstream.pipe(downstream)
-      goOn = () => {
-        upstream.write(first.subarray(bytes))
-        downstream.pipe(upstream)
-      }
-    })
-  }).listen(0, '127.0.0.1')
+  const upstream = connect(to).on('error', () => {})
+  let kept: Buffer = Buffer.alloc(0)
+  let waiting: { bytes: number; tell: () => void } | undefined
   let goOn = () => {}
+  const relay = createServer(downstream => {
+    upstream.pipe(downstream).on('error', () => {})
+    downstream.once('data', first => {
+      upstream.write(first.subarray(0, bytes))
+      kept = first.subarray(bytes)
+      downstream.on('data', chunk => {
+        kept = Buffer.concat([kept, chunk])
+        if (waiting && kept.length >= waiting.bytes) waiting.tell()
+      })
+    })
+    goOn = () => {
+      downstream.removeAllListeners('data')
+      upstream.write(kept)
+      downstream.pipe(upstream)
+    }
+  }).listen(0, '127.0.0.1')
   await once(relay, 'listening')
   const { port } = relay.address() as AddressInfo
   const client = tlsModule.connect({
@@ -323,5 +355,9 @@ async function startingWith(bytes: number, to: { host: string; port: number }) {
     ALPNProtocols: ['postgresql'],
   })
   client.once('close', () => relay.close())
-  return { client, goOn: () => goOn() }
+  const relayed = (bytes: number) =>
+    new Promise<void>(tell => {
+      waiting = { bytes, tell }
+    })
+  return { client, relayed, goOn: () => goOn() }
 }
