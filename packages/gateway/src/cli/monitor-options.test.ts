@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readMonitorOptions } from './monitor-options.ts'
+import { readMonitorOptions, UsageError } from './monitor-options.ts'
 
 const read = (line: string, environment: NodeJS.ProcessEnv = {}) => {
   const invocation = readMonitorOptions(line.split(' ').filter(Boolean), environment)
@@ -63,6 +63,21 @@ test('the token comes from the environment too, and an empty one is none', () =>
   expect(read('', { SLUICE_HEALTH_TOKEN: '' }).options.token).toBe(undefined)
 })
 
+test('a token that no header can carry is told before anything is sent, and not shown', () => {
+  for (const token of ['abc\n', 'a\u0000c', 'ümläut'])
+    expect(() => read('', { SLUICE_HEALTH_TOKEN: token })).toThrow(
+      new UsageError(
+        "SLUICE_HEALTH_TOKEN can't be sent: it holds a line break, a character beyond ASCII, or a space at an end",
+      ),
+    )
+})
+
+test('paths are written as a browser sends them, and the health pages may live at the root', () => {
+  expect(read('--path /käse/../süß?q=ä%20b').options.path).toBe('/s%C3%BC%C3%9F?q=%C3%A4%20b')
+  expect(read('--path //example.com/a').options.path).toBe('//example.com/a')
+  expect(read('--health-path /').options.healthPath).toBe('')
+})
+
 test('errors are limited by share or by number', () => {
   expect(read('--max-errors 5').options.thresholds).toEqual([{ of: 'error count', limit: 5 }])
 })
@@ -71,6 +86,9 @@ test.each([
   ['example.com', '"example.com" is not a URL: it begins with https:// or http://'],
   ['localhost:8787', '"localhost:8787" is not a URL: it begins with https:// or http://'],
   ['ftp://example.com', '"ftp://example.com" is not a URL'],
+  ['ftp://user:secret@example.com', '"...@example.com" is not a URL'],
+  ['user:secret@example.com', '"...@example.com" is not a URL: it begins with https:// or http://'],
+  ['https://a.example https://user:sec/ret@b.example', 'one URL, not 2: https://a.example ...@b.example'],
   ['https://user:secret@example.com', 'the URL holds a user or password; the monitor sends none'],
   ['https://example.com/?a=1', 'the URL is that of the application: a query belongs to --path'],
   ['https://a.example https://b.example', 'one URL, not 2: https://a.example https://b.example'],
@@ -78,11 +96,19 @@ test.each([
   ['--duration 0s', '--duration is a time with its unit, as 200ms, 1.5s or 2m, not "0s"'],
   ['--max-errors 101%', '--max-errors is a share, as 1%, or a number of requests, as 5, not "101%"'],
   ['--requests 0', '--requests is a whole number from 1, not "0"'],
-  ['--concurrency 1.5', '--concurrency is a whole number from 1, not "1.5"'],
+  ['--concurrency 1.5', '--concurrency is a whole number from 1 to 1000, not "1.5"'],
+  ['--concurrency 1e9', '--concurrency is a whole number from 1 to 1000, not "1e9"'],
+  ['--timeout 600h', '--timeout is at most 24h, not "600h"'],
+  ['--health-path /a?b=1', '--health-path is a path without a query: "/a?b=1"'],
+  [
+    '--token geheïm',
+    "--token can't be sent: it holds a line break, a character beyond ASCII, or a space at an end",
+  ],
   ['--rate fast', '--rate is a number of requests a second, not "fast"'],
   ['--path api', '--path begins with a slash and has no spaces: "api"'],
   ['--max-p42 1s', "Unknown option '--max-p42'"],
+  ['--requests -5', "Option '--requests' argument is ambiguous"],
   ['--requests', "Option '--requests <value>' argument missing"],
 ])('%s is wrong usage', (line, message) => {
-  expect(() => read(line)).toThrow(message)
+  expect(() => read(line)).toThrow(new UsageError(message))
 })

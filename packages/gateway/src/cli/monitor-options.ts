@@ -2,6 +2,11 @@
 import { parseArgs } from 'node:util'
 import { defaults, type MonitorOptions, percentiles, type Threshold } from '../monitor/index.ts'
 
+/** Each is a socket and a file descriptor here; more users than that need more machines to measure from. */
+const mostConnections = 1_000
+/** A timer of more than 24 days would ring at once. */
+const longestHours = 24
+
 export const usage = `sluice monitor [URL] [options]
 
   Checks the four health pages of an application on @sluice/edge, measures an
@@ -19,7 +24,7 @@ How
   --rate <n>            a second; latency counts from when a request was due.
                         Without it: closed loop, each connection sends its next
                         request when it has its answer
-  --concurrency <n>     connections at most (${defaults.concurrency})
+  --concurrency <n>     connections at most (${defaults.concurrency}; up to ${mostConnections})
   --warm-up <n>         requests before, in no figure (one for each connection)
   --timeout <time>      how long an answer may take (${defaults.timeoutMs / 1000}s)
   --no-keepalive        a new connection for each request
@@ -66,27 +71,27 @@ export function readMonitorOptions(words: readonly string[], environment: NodeJS
   const { values, positionals } = parsed(words)
   if (values.help) return { wants: 'help' }
   if (positionals.length > 1)
-    throw new UsageError(`one URL, not ${positionals.length}: ${positionals.join(' ')}`)
+    throw new UsageError(`one URL, not ${positionals.length}: ${positionals.map(withoutUser).join(' ')}`)
   const given = (name: string) => values[name] as string | undefined
-  const whole = (name: string, least: number) => {
+  const whole = (name: string, least: number, most = Number.MAX_SAFE_INTEGER) => {
     const word = given(name)
     if (word === undefined) return undefined
     const number = Number(word)
-    if (word.trim() === '' || !Number.isInteger(number) || number < least) {
-      throw new UsageError(`--${name} is a whole number from ${least}, not "${word}"`)
+    if (word.trim() === '' || !Number.isInteger(number) || number < least || number > most) {
+      const upTo = most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : ''
+      throw new UsageError(`--${name} is a whole number from ${least}${upTo}, not "${word}"`)
     }
     return number
   }
   const durationMs = duration('duration', given('duration')) ?? null
-  const concurrency = whole('concurrency', 1) ?? defaults.concurrency
-  const token = given('token') ?? environment.SLUICE_HEALTH_TOKEN
+  const concurrency = whole('concurrency', 1, mostConnections) ?? defaults.concurrency
   return {
     wants: 'run',
     url: positionals[0] === undefined ? null : baseUrl(positionals[0]),
     json: values.json === true,
     colour: values['no-color'] !== true,
     options: {
-      healthPath: pathOf('health-path', given('health-path'))?.replace(/\/+$/, '') ?? defaults.healthPath,
+      healthPath: healthPathOf(given('health-path')) ?? defaults.healthPath,
       path: pathOf('path', given('path')) ?? null,
       warmUp: whole('warm-up', 0) ?? concurrency,
       requests: whole('requests', 1) ?? (durationMs === null ? defaults.requests : null),
@@ -94,7 +99,8 @@ export function readMonitorOptions(words: readonly string[], environment: NodeJS
       ratePerSecond: rateOf(given('rate')),
       timeoutMs: duration('timeout', given('timeout')) ?? defaults.timeoutMs,
       keepAlive: values['no-keepalive'] !== true,
-      token: token === '' ? undefined : token,
+      token:
+        tokenOf('--token', given('token')) ?? tokenOf('SLUICE_HEALTH_TOKEN', environment.SLUICE_HEALTH_TOKEN),
       thresholds: thresholds(given),
     },
   }
@@ -107,8 +113,8 @@ function parsed(words: readonly string[]) {
       positionals: string[]
     }
   } catch (error) {
-    // Node's second sentence speaks of positional arguments, which nobody meant.
-    throw new UsageError((error as Error).message.split('. ')[0]!)
+    // Node's further sentences speak of positional arguments, which nobody meant.
+    throw new UsageError((error as Error).message.split(/\. |\.?\n/)[0]!)
   }
 }
 
@@ -117,7 +123,7 @@ function baseUrl(word: string): string {
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     const hint =
       URL.canParse(`https://${word}`) && !word.includes('://') ? ': it begins with https:// or http://' : ''
-    throw new UsageError(`"${word}" is not a URL${hint}`)
+    throw new UsageError(`"${withoutUser(word)}" is not a URL${hint}`)
   }
   if (url.username || url.password)
     throw new UsageError('the URL holds a user or password; the monitor sends none')
@@ -126,11 +132,32 @@ function baseUrl(word: string): string {
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`
 }
 
+/** Messages end up in logs. What can't be read as a URL may still hold a password. */
+const withoutUser = (word: string) => word.replace(/^.*@/s, '...@')
+
+function healthPathOf(word: string | undefined): string | undefined {
+  const path = pathOf('health-path', word)
+  if (path?.includes('?')) throw new UsageError(`--health-path is a path without a query: "${word}"`)
+  return path?.replace(/\/+$/, '')
+}
+
+/** An empty one is none. */
+function tokenOf(source: string, token: string | undefined): string | undefined {
+  if (token && (!/^[\x20-\x7e]*$/.test(token) || token !== token.trim())) {
+    throw new UsageError(
+      `${source} can't be sent: it holds a line break, a character beyond ASCII, or a space at an end`,
+    )
+  }
+  return token || undefined
+}
+
+/** Written as a browser would send it. */
 function pathOf(name: string, word: string | undefined): string | undefined {
   if (word === undefined) return undefined
   if (!/^\/[^\s#]*$/.test(word))
     throw new UsageError(`--${name} begins with a slash and has no spaces: "${word}"`)
-  return word
+  const { pathname, search } = new URL(`http://localhost${word}`)
+  return `${pathname}${search}`
 }
 
 const unitMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
@@ -141,6 +168,8 @@ function duration(name: string, word: string | undefined): number | undefined {
   const ms = Number(number) * (unitMs[unit ?? ''] ?? Number.NaN)
   if (!(ms > 0))
     throw new UsageError(`--${name} is a time with its unit, as 200ms, 1.5s or 2m, not "${word}"`)
+  if (ms > longestHours * 3_600_000)
+    throw new UsageError(`--${name} is at most ${longestHours}h, not "${word}"`)
   return ms
 }
 

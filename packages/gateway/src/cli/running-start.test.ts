@@ -14,6 +14,8 @@ test('the Worker’s URL is read from what npm start has written', async () => {
   expect(await runningStart(file)).toBe('http://127.0.0.1:8787')
   await writeFile(file, '{}')
   expect(await runningStart(file)).toBe(null)
+  await writeFile(file, JSON.stringify({ worker: 'nowhere' }))
+  expect(await runningStart(file)).toBe(null)
 })
 
 test('without the file, none runs', async () => {

@@ -8,7 +8,7 @@ export const devFile = fileURLToPath(new URL('../../../../.sluice/dev.json', imp
 export async function runningStart(file: string): Promise<string | null> {
   try {
     const { worker } = JSON.parse(await readFile(file, 'utf8'))
-    return typeof worker === 'string' ? worker : null
+    return typeof worker === 'string' && URL.canParse(worker) ? worker : null
   } catch {
     return null
   }
