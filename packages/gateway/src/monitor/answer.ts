@@ -13,9 +13,14 @@ export interface Answered {
   readonly status: number
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  /** Read to the end in any case; kept only if it was asked for. */
+  /** Kept only if it was asked for, and then no more of it than `longestBody`. */
   readonly body: string
+  /** There was more of it, which was not read. */
+  readonly cut?: true
 }
+
+/** In bytes. A health page has some thousand; what is longer is none, and may never end. */
+export const longestBody = 256 * 1024
 
 /** A redirect is none: what is measured is the endpoint, not where it points. */
 export const isSuccess = (answer: Answer): answer is Answered =>

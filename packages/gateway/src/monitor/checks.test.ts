@@ -142,10 +142,10 @@ describe('not ours', () => {
         'connections.totalConnections: a count expected, -1 came',
         'connections.drizzleInstances: missing',
         'timestamp: a time (ISO 8601) expected, "yesterday" came',
-        'recommendations: a list of texts expected, [1] came',
+        'recommendations: a list of nothing but texts expected, a list came',
       ],
     ],
-    ['a JSON that is no object', answered(200, '[]'), ['the answer: an object expected, [] came']],
+    ['a JSON that is no object', answered(200, '[]'), ['the answer: an object expected, an empty list came']],
   ])('%s', (_, answer, findings) => {
     expect(verdictOf('performance', answer)).toEqual(['not ours', ...findings])
   })
@@ -157,5 +157,39 @@ describe('not ours', () => {
       '401: it wants a token: --token, or SLUICE_HEALTH_TOKEN in the environment',
     ])
     expect(verdictOf('performance', answer, true)).toEqual(['not ours', '401: the token was not accepted'])
+  })
+})
+
+describe('a page that is made to break the monitor gets the same verdict as any other', () => {
+  const html = { 'content-type': 'text/html' }
+  const nested = `{"status":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
+  test.each<[string, Answer, string]>([
+    [
+      'JSON nested so deep that it can’t be written again',
+      answered(200, nested),
+      'status: "ok" or "error" expected, a list came',
+    ],
+    [
+      'a title that never ends',
+      answered(200, `<title>${' '.repeat(250_000)}`, html),
+      "200, but with an HTML page: not the page's JSON",
+    ],
+    [
+      'titles that never begin',
+      answered(200, '<title '.repeat(40_000), html),
+      "200, but with an HTML page: not the page's JSON",
+    ],
+    [
+      'an answer that was cut off',
+      { ...answered(200, 'x'.repeat(100)), cut: true } as Answer,
+      `200, but with application/json of more than 256 kB: ${'x'.repeat(60)}...: not the page's JSON`,
+    ],
+    [
+      'an answer that is compressed all the same',
+      answered(200, '\u001f\ufffd', { 'content-encoding': 'gzip' }),
+      "200, but with a compressed answer (gzip), which was not asked for: not the page's JSON",
+    ],
+  ])('%s', (_, answer, finding) => {
+    expect(verdictOf('health', answer).slice(0, 2)).toEqual(['not ours', finding])
   })
 })

@@ -7,7 +7,7 @@
  *
  * A 200 alone proves nothing: single-page applications answer it to every path.
  */
-import type { Answer, Answered } from './answer.ts'
+import { type Answer, type Answered, longestBody } from './answer.ts'
 import { type PerformancePage, readPerformancePage } from './performance-page.ts'
 import { healthShape, liveShape, misfits, performanceShape, readyShape, type Shape } from './shape.ts'
 
@@ -106,14 +106,15 @@ export function check({ page, path, answer, tookMs, token }: Asked): Checked {
 /** What says that this is not the page, or null if it is. */
 function notOurs(
   page: PageName,
-  { status, headers, body }: Answered,
+  answer: Answered,
   token: boolean,
 ): { verdict: Verdict; summary: string; findings: string[] } | null {
-  const what = described(headers['content-type'], body)
+  const { status, headers, body } = answer
+  const what = described(answer)
   if (status >= 300 && status < 400) {
     return foreign(
       'redirect',
-      `a redirect (${status}) to ${headers.location ?? 'nowhere'}: give the URL it leads to`,
+      `a redirect (${status}) to ${short(headers.location ?? 'nowhere', 200)}: give the URL it leads to`,
     )
   }
   if (status === 401 || status === 403) {
@@ -151,18 +152,30 @@ function parsed(body: string): unknown {
   }
 }
 
-function described(type: string | undefined, body: string): string {
+function described({ headers, body, cut }: Answered): string {
+  const type = headers['content-type']
   if (/^\s*(<!doctype html|<html)/i.test(body) || type?.includes('html')) {
-    const title = /<title[^>]*>\s*([^<]*?)\s*<\/title>/i.exec(body)?.[1]
+    const title = titleOf(body)
     return title ? `an HTML page ("${short(title)}")` : 'an HTML page'
   }
+  const encoding = headers['content-encoding']
+  if (encoding) return `a compressed answer (${short(encoding)}), which was not asked for`
   if (body.trim() === '') return 'an empty answer'
-  return `${parsed(body) === undefined ? (type?.split(';')[0] ?? 'a text without a type') : 'a JSON'}: ${short(body)}`
+  const kind = parsed(body) === undefined ? (type?.split(';')[0] ?? 'a text without a type') : 'a JSON'
+  return `${kind}${cut ? ` of more than ${longestBody / 1024} kB` : ''}: ${short(body)}`
 }
 
-function short(text: string): string {
+/** Searched and not matched: a pattern for all of it takes for ever on a page made for that. */
+function titleOf(body: string): string {
+  const from = body.search(/<title/i)
+  const text = from < 0 ? -1 : body.indexOf('>', from) + 1
+  const to = text > 0 ? body.indexOf('<', text) : -1
+  return to < 0 ? '' : body.slice(text, to).trim()
+}
+
+function short(text: string, longest = 60): string {
   const line = text.replace(/\s+/g, ' ').trim()
-  return line.length > 60 ? `${line.slice(0, 60)}...` : line
+  return line.length > longest ? `${line.slice(0, longest)}...` : line
 }
 
 const cacheFindings = ({ headers }: Answered): string[] =>

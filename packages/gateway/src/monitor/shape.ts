@@ -29,7 +29,7 @@ const time: Kind = {
     typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value)),
 }
 const texts: Kind = {
-  called: 'a list of texts',
+  called: 'a list of nothing but texts',
   fits: value => Array.isArray(value) && value.every(each => typeof each === 'string'),
 }
 const list: Kind = { called: 'a list', fits: Array.isArray }
@@ -86,7 +86,10 @@ export const isObject = (value: unknown): value is Record<string, unknown> =>
 
 const longest = 40
 
+/** A list or an object only by its name: JSON that is nested deep enough can be read, but not written again. */
 function described(value: unknown): string {
-  const json = JSON.stringify(value) ?? String(value)
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
+  if (isObject(value)) return 'an object'
+  const json = JSON.stringify(value)
   return json.length > longest ? `${json.slice(0, longest)}...` : json
 }
