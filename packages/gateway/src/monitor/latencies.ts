@@ -34,16 +34,18 @@ export interface Bar {
   readonly count: number
 }
 
-const hourUs = 3_600_000_000
+const hourMs = 3_600_000
 
 export class Latencies {
-  readonly #histogram = new Int32Histogram(1, hourUs, 3)
+  readonly #histogram = new Int32Histogram(1, hourMs * 1000, 3)
   #min = Number.POSITIVE_INFINITY
   #max = 0
   #sum = 0
 
-  record(ms: number): void {
-    this.#histogram.recordValue(Math.min(hourUs, Math.max(1, Math.round(ms * 1000))))
+  /** What a server says of itself may be any number: none counts as less than nothing, or as more than an hour. */
+  record(given: number): void {
+    const ms = Math.min(hourMs, Math.max(0, given))
+    this.#histogram.recordValue(Math.max(1, Math.round(ms * 1000)))
     this.#min = Math.min(this.#min, ms)
     this.#max = Math.max(this.#max, ms)
     this.#sum += ms

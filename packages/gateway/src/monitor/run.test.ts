@@ -197,6 +197,36 @@ test('a stop gives the report of what was measured, and counts what was under wa
   expect(benchmark).toMatchObject({ ended: 'stopped', requests: 40, succeeded: 40, failed: 0, cancelled: 4 })
 })
 
+test('a stop in the warm-up is no benchmark, and no limit is said to be missed', async () => {
+  const { report } = await run('--warm-up 20 --requests 100', { answeredAt: () => null }, 50)
+  expect(report).toMatchObject({
+    ...{ interrupted: true, verdict: 'unhealthy', benchmark: null, noBenchmark: 'stopped in the warm-up' },
+    reasons: ['stopped before the benchmark'],
+  })
+})
+
+test('what a server says of itself makes no figure that it can’t be, and no list without end', async () => {
+  let dur = -5
+  const answer = (number: number): Answer => ({
+    ...{ kind: 'answered', status: 200, body: '' },
+    headers: { 'server-timing': `query;dur=${dur};desc="${'x'.repeat(1_000)}${number}", connect;dur=1e308` },
+  })
+  const endless = { answeredAt: (now: number) => now + 5, answer }
+  const { benchmark } = await run('--requests 100', endless)
+  expect(benchmark.split!.query.min).toBe(0)
+  expect(benchmark.split!.connect.max).toBe(3_600_000)
+  expect(benchmark.routes).toEqual([{ what: 'x'.repeat(40), count: 100 }])
+  dur = 1
+  const names = {
+    ...endless,
+    answer: (number: number) =>
+      ({ ...answer(number), headers: { 'server-timing': `query;dur=1;desc=r${number}` } }) as Answer,
+  }
+  const { benchmark: named } = await run('--requests 100', names)
+  expect(named.routes).toHaveLength(21)
+  expect(named.routes[0]).toEqual({ what: 'others', count: 80 })
+})
+
 test('limits stand beside what was measured, and one that is not kept is the exit code', async () => {
   const server: Server = { answeredAt: (now, number) => now + (number < 90 ? 10 : 300) }
   const { report } = await run(

@@ -43,9 +43,10 @@ export async function monitor(options: MonitorOptions, around: Surroundings): Pr
     page = checked.page
   }
 
-  const noBenchmark = whyNoBenchmark(options, checks, signal)
+  let noBenchmark = whyNoBenchmark(options, checks, signal)
   if (noBenchmark === null) {
     benchmark = await runBenchmark(options, around)
+    if (benchmark === null) noBenchmark = 'stopped in the warm-up'
     if (page && !signal.aborted) page = (await checkPage('performance', options, around)).page ?? page
   }
   return reportOf({
@@ -73,7 +74,7 @@ function whyNoBenchmark(
 }
 
 async function checkPage(page: PageName, options: MonitorOptions, { ask, clock, signal }: Surroundings) {
-  const path = `${options.healthPath}${pagePath[page]}`
+  const path = `${options.healthPath}${pagePath[page]}` || '/'
   const query = page === 'performance' ? `?samples=${checkSamples}` : ''
   const sentAt = clock.now()
   const answer = await ask(`${basePath(options)}${path}${query}`, {
@@ -83,7 +84,8 @@ async function checkPage(page: PageName, options: MonitorOptions, { ask, clock, 
   return check({ page, path, answer, tookMs, token: options.token !== undefined })
 }
 
-async function runBenchmark(options: MonitorOptions, around: Surroundings): Promise<Benchmark> {
+/** null: stopped before anything of it was measured. */
+async function runBenchmark(options: MonitorOptions, around: Surroundings): Promise<Benchmark | null> {
   const { clock, onProgress, signal } = around
   const { requests, durationMs, ratePerSecond, concurrency, timeoutMs, keepAlive } = options
   const path = options.path ?? `${options.healthPath}${pagePath.performance}`
@@ -105,6 +107,7 @@ async function runBenchmark(options: MonitorOptions, around: Surroundings): Prom
         if (!isSuccess(answer)) failed++
       },
     })
+    if (signal.aborted) return null
   }
 
   const plan: LoadPlan = { requests, durationMs, ratePerSecond, concurrency, timeoutMs }

@@ -53,6 +53,10 @@ export interface Split {
 }
 
 const mostBars = 12
+/** Ours are `hyperdrive` and `direct`. */
+const longestRoute = 40
+/** Names are the server's, and each answer may bring another. */
+const mostNames = 20
 
 export class Tally {
   readonly latency = new Latencies()
@@ -60,7 +64,7 @@ export class Tally {
   readonly #network = new Latencies()
   readonly #connect = new Latencies()
   readonly #query = new Latencies()
-  readonly #statuses = new Map<number, number>()
+  readonly #statuses = new Map<string, number>()
   readonly #errors = new Map<string, number>()
   readonly #routes = new Map<string, number>()
   /** How many queries an answer's `query` is the mean of. */
@@ -87,7 +91,7 @@ export class Tally {
         add(this.#errors, answer.why)
         return
       case 'answered':
-        add(this.#statuses, answer.status)
+        add(this.#statuses, `${answer.status}`)
         if (!isSuccess(answer)) {
           this.failed++
           return
@@ -112,7 +116,7 @@ export class Tally {
     if (connectMs !== null) this.#connect.record(connectMs)
     // The server's clock is another one, and coarse: what is left may come out below nothing.
     this.#network.record(Math.max(0, serviceMs - queryMs - (connectMs ?? 0)))
-    if (query.description !== null) add(this.#routes, query.description)
+    if (query.description !== null) add(this.#routes, query.description.slice(0, longestRoute))
   }
 
   figures(expired: number): Figures {
@@ -138,7 +142,10 @@ export class Tally {
   }
 }
 
-const add = <K>(counts: Map<K, number>, key: K) => counts.set(key, (counts.get(key) ?? 0) + 1)
+function add(counts: Map<string, number>, name: string): void {
+  const key = counts.has(name) || counts.size < mostNames ? name : 'others'
+  counts.set(key, (counts.get(key) ?? 0) + 1)
+}
 
-const counts = (map: Map<string | number, number>): Count[] =>
-  [...map].sort((a, b) => b[1] - a[1]).map(([what, count]) => ({ what: `${what}`, count }))
+const counts = (map: Map<string, number>): Count[] =>
+  [...map].sort((a, b) => b[1] - a[1]).map(([what, count]) => ({ what, count }))
