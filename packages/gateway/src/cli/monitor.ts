@@ -23,9 +23,7 @@ export async function runMonitor(words: string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     if (words.includes('--json')) {
-      console.log(
-        JSON.stringify({ version: 1, verdict: 'usage', exitCode: 2, reasons: [error.message] }, null, 2),
-      )
+      await write(documentOf({ version: 1, verdict: 'usage', exitCode: 2, reasons: [error.message] }))
     }
     console.error(`sluice monitor: ${error.message}. --help tells the options.`)
     return 2
@@ -48,6 +46,8 @@ async function run(words: string[]): Promise<number> {
   const stop = new AbortController()
   // Again is the same, until the process has ended: npm and a shell may both pass one Ctrl-C on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort())
+  // Who watched has gone: the report is still wanted.
+  process.stderr.on('error', () => {})
   const live = liveLine(process.stderr)
   try {
     const report = await monitor(
@@ -58,12 +58,10 @@ async function run(words: string[]): Promise<number> {
       },
     )
     live.clear()
-    await write(
-      json
-        ? `${JSON.stringify(report, null, 2)}\n`
-        : `\n${textOf(report, lookOf(process.stdout, invocation.colour))}`,
+    const written = await write(
+      json ? documentOf(report) : `\n${textOf(report, lookOf(process.stdout, invocation.colour))}`,
     )
-    return report.exitCode
+    return written ? report.exitCode : Math.max(report.exitCode, 1)
   } finally {
     live.clear()
     await client.close()
@@ -106,10 +104,22 @@ function liveLine(out: NodeJS.WriteStream) {
   return { show, clear }
 }
 
-/** A pipe may take its time, and the exit must not cut it; a reader that has gone is none of our business. */
-function write(text: string): Promise<void> {
+/** In ASCII: what a server said stays as it was, and can't steer a terminal. */
+const documentOf = (value: unknown): string =>
+  `${JSON.stringify(value, null, 2).replace(/[\u007f-\uffff]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`
+
+/**
+ * A pipe may take its time, and the exit must not cut it; a reader that has gone (`| head`) is none of our business.
+ * false: it could not be written, which is said.
+ */
+function write(text: string): Promise<boolean> {
   return new Promise(resolve => {
-    process.stdout.once('error', () => resolve())
-    process.stdout.write(text, () => resolve())
+    // The stream tells of an error after the callback.
+    process.stdout.on('error', () => {})
+    process.stdout.write(text, error => {
+      const code = (error as NodeJS.ErrnoException | null | undefined)?.code
+      if (error && code !== 'EPIPE') console.error(`sluice monitor: the report can't be written (${code})`)
+      resolve(!error || code === 'EPIPE')
+    })
   })
 }

@@ -82,10 +82,20 @@ const codes: Record<Style, readonly [number, number]> = {
   ...{ green: [32, 39], yellow: [33, 39], red: [31, 39], cyan: [36, 39] },
 }
 
-/** Control characters (of a stranger's page) become spaces: they must not steer the terminal. */
+/**
+ * A stranger's text, as a terminal may show it: what would steer it becomes a space, what is not sure to fill one column
+ * a question mark. Without a terminal the rest is ASCII, as all else there.
+ */
+export function harmless(text: string, ascii: boolean): string {
+  const visible = text.normalize('NFC').replace(/[\p{C}\p{Z}]/gu, ' ')
+  return ascii
+    ? visible.replace(/[^\x20-\x7e]/gu, '?')
+    : visible.replace(/[^\x20-\x7e\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\xa1-\xff‐-‧]/gu, '?')
+}
+
 export function print(lines: readonly Line[], colour: boolean): string {
   const painted = (span: Span) => {
-    const text = textOf(span).replace(/\p{Cc}/gu, ' ')
+    const text = textOf(span)
     if (typeof span === 'string') return text
     const [on, off] = codes[span[0]]
     return colour && text !== '' ? `\u001b[${on}m${text}\u001b[${off}m` : text

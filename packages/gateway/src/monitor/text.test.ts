@@ -178,6 +178,30 @@ describe('everywhere', () => {
     }
   })
 
+  test('no text of a server steers a terminal, turns its lines around or is wider than it seems', () => {
+    const hostile = '\u001b[2J\u009b31m \u202egnp.exe \u2028 漢字 😀 Größe, Cafe\u0301, Ελλάδα'
+    const page = {
+      ...bodies.performance,
+      recommendations: [hostile],
+      routes: [route(hostile, { nextTrial: hostile, lastError: { code: hostile } })],
+    }
+    const checks = pageNames.map(name =>
+      check({
+        ...{ page: name, path: '/', tookMs: 1, token: false },
+        answer: answered(200, name === 'performance' ? page : hostile, { location: hostile }),
+      }),
+    )
+    const run = measured({
+      checks: checks.map(each => each.check),
+      page: checks.at(-1)!.page,
+      noBenchmark: hostile,
+    })
+    const onTerminal = withoutColours(textOf(reportOf(run), terminal(80)))
+    expect(onTerminal.replaceAll('\n', '')).toMatch(/^[\x20-\x7e\p{Script=Latin}\p{Script=Greek}]*$/u)
+    expect(onTerminal).toContain('?? ? Größe, Café, Ελλάδα')
+    expect(textOf(reportOf(run), plain(80)).replaceAll('\n', '')).toMatch(/^[\x20-\x7e]*$/)
+  })
+
   test('colours say what words say', () => {
     const text = textOf(reportOf(healthy), terminal(80))
     expect(text).toContain('\u001b[32mHEALTHY\u001b[39m')

@@ -8,6 +8,7 @@ import type { Benchmark } from './benchmark.ts'
 import type { Check, Verdict } from './checks.ts'
 import { type LatencyFigures, percentileOf } from './latencies.ts'
 import {
+  harmless,
   indent,
   type Line,
   paragraph,
@@ -34,7 +35,8 @@ export interface Look {
 /** Narrower than this, figures would fall apart. Wider than that, eyes lose the line. */
 const [narrowest, widest] = [70, 120]
 
-export function textOf(report: Report, look: Look): string {
+export function textOf(given: Report, look: Look): string {
+  const report = readable(given, !look.blocks)
   const width = Math.min(widest, Math.max(narrowest, look.width))
   const { benchmark, page, noBenchmark, thresholds, recommendations } = report
   const parts: Line[][] = [
@@ -67,6 +69,12 @@ export function textOf(report: Report, look: Look): string {
     look.colour,
   )
 }
+
+/** Every text of it, since most of them may hold what a server said. */
+const readable = (report: Report, ascii: boolean): Report =>
+  JSON.parse(JSON.stringify(report), (_, value) =>
+    typeof value === 'string' ? harmless(value, ascii) : value,
+  )
 
 const section = (name: string, lines: Line[]): Line[] => [[['bold', name]], ...lines]
 
