@@ -11,7 +11,7 @@ while [ -L "$script" ]; do
     *) script=$(dirname "$script")/$target ;;
   esac
 done
-root=$(CDPATH='' cd -- "$(dirname "$script")/../.." && pwd -P)
+root=$(CDPATH='' cd -P -- "$(dirname "$script")/../.." && pwd)
 
 node=$root/node_modules/.bin/node
 if [ ! -x "$node" ]; then

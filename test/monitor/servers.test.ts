@@ -1,12 +1,13 @@
 /** The monitor against servers that misbehave, and against pages that are none of ours. */
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { site } from './pages.ts'
-import { reportOf, root, runMonitor, startMonitor } from './spawned.ts'
+import { reportOf, root, runMonitor, script, startMonitor } from './spawned.ts'
 
 const path = ['--path', '/measured']
 
@@ -144,6 +145,125 @@ test('a closed port: what failed, exit code 1, and one document all the same', a
   expect(report.reasons[0]).toMatch(/^\/api\/health: connection refused \(.*ECONNREFUSED/)
 })
 
+describe('servers that are made to break the monitor: a document and an exit code all the same', () => {
+  test.each<[string, Parameters<typeof site>[0], object]>([
+    [
+      'a body without an end',
+      (_, response) => {
+        const more = () => {
+          while (!response.destroyed && response.write('x'.repeat(65_536)));
+        }
+        response.on('drain', more)
+        more()
+      },
+      { verdict: 'not ours', exitCode: 2 },
+    ],
+    [
+      'a body that drips',
+      (_, response) => {
+        const drops = setInterval(() => response.write(' '), 20)
+        response.once('close', () => clearInterval(drops))
+      },
+      { verdict: 'unhealthy', exitCode: 1 },
+    ],
+    [
+      'headers of 100 kB',
+      (_, response) => void response.setHeader('X-Large', 'x'.repeat(100_000)).end('{}'),
+      { verdict: 'unhealthy', exitCode: 1 },
+    ],
+    [
+      'JSON that is nested 100,000 deep',
+      (_, response) => void response.end(`{"status":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
+      { verdict: 'not ours', exitCode: 2 },
+    ],
+    [
+      'an HTML title of nothing but spaces',
+      (_, response) => void response.end(`<html><title>${' '.repeat(100_000)}`),
+      { verdict: 'not ours', exitCode: 2 },
+    ],
+    [
+      'something that is not HTTP',
+      request => void request.socket.end('SSH-2.0-OpenSSH_9.6\r\n'),
+      {
+        ...{ verdict: 'unhealthy', exitCode: 1 },
+        reasons: expect.arrayContaining([expect.stringMatching(/answered with something that is not HTTP/)]),
+      },
+    ],
+  ])('%s', async (_, answer, expected) => {
+    const { url } = await site(answer, { instead: true })
+    expect(await reportOf([url, '--timeout', '500ms'])).toMatchObject(expected)
+  })
+})
+
+test('https:// to a port without TLS says so', async () => {
+  const { url } = await site((_, response) => void response.end('{}'))
+  const { reasons } = await reportOf([url.replace('http:', 'https:')])
+  expect(reasons[0]).toBe('/api/health: no TLS there: http:// in place of https://?')
+})
+
+test('the token is in no output, whatever a server does with it', async () => {
+  const token = 'correct-horse-battery'
+  for (const [type, status] of [
+    ['text/plain', 200],
+    ['application/json', 200],
+    ['text/html', 200],
+    ['text/plain', 302],
+  ] as const) {
+    let heard = ''
+    const { url } = await site(
+      ({ headers }, response) => {
+        heard = headers.authorization!
+        response.writeHead(status, { 'Content-Type': type, Location: `https://example.com/?${heard}` })
+        response.end(type.endsWith('json') ? JSON.stringify({ status: heard }) : `<title>${heard}</title>`)
+      },
+      { instead: true },
+    )
+    for (const words of [[url], [url, '--json'], [url, '--token', token]]) {
+      const { stdout, stderr } = await runMonitor(words, { env: { SLUICE_HEALTH_TOKEN: token } })
+      expect(heard).toBe(`Bearer ${token}`)
+      expect(stdout + stderr).not.toContain(token)
+      expect(stdout).toContain('(token)')
+    }
+  }
+})
+
+describe('what a server says can’t steer a terminal', () => {
+  const title = '\u001b]0;mine\u0007\u009b2J\u202e…'
+
+  test('in the report, nor in the document, which has it all the same', async () => {
+    const { url } = await site((_, response) => void response.end(`<html><title>${title}</title>`), {
+      instead: true,
+    })
+    expect((await runMonitor([url])).stdout).toMatch(/^[\n\x20-\x7e]*$/)
+    const { stdout } = await runMonitor([url, '--json'])
+    expect(stdout).toMatch(/^[\n\x20-\x7e]*$/)
+    expect(JSON.parse(stdout).reasons[0]).toContain(title)
+  })
+})
+
+describe('whoever reads may go, and the exit code stays that of the run', () => {
+  const few = [...path, '--requests', '20']
+
+  test.each(['stdout', 'stderr'] as const)('%s is closed', async stream => {
+    const { url } = await site((_, response) => void response.end('{}'))
+    const { child, ended } = startMonitor([url, ...few])
+    // What it would have written is not ours to read any more.
+    void ended.catch(() => {})
+    child[stream].destroy()
+    const [code] = await once(child, 'exit')
+    expect(code).toBe(0)
+  })
+
+  test('a report that can’t be written is said, and is no success', async context => {
+    context.skip(!existsSync('/dev/full'), 'there is no /dev/full')
+    const { url } = await site((_, response) => void response.end('{}'))
+    const line = `exec "$0" ${url} --json > /dev/full`
+    const { code, stderr } = await runMonitor(['-c', line, script], { command: '/bin/sh' })
+    expect(code).toBe(1)
+    expect(stderr).toContain("sluice monitor: the report can't be written (ENOSPC)")
+  })
+})
+
 test('limits are printed beside what was measured', async () => {
   const { url } = await site((_, response) => void response.end('{}'))
   const words = ['--requests', '20', '--max-p95', '1h', '--max-latency', '0.001ms', '--max-errors', '1%']
@@ -180,6 +300,27 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     expect(code).toBe(report.exitCode)
   },
 )
+
+test('SIGINT in the checks and in the warm-up: what was made of it, as one document', async () => {
+  for (const [words, instead, noBenchmark] of [
+    [[], true, 'stopped before it'],
+    [path, false, 'stopped in the warm-up'],
+  ] as const) {
+    let arrived = () => {}
+    const asked = new Promise<void>(resolve => {
+      arrived = resolve
+    })
+    const { url } = await site(() => arrived(), { instead })
+    const { child, ended } = startMonitor([url, ...words, '--json'])
+    await asked
+    child.kill('SIGINT')
+    const { code, stdout } = await ended
+    expect([code, JSON.parse(stdout)]).toMatchObject([
+      1,
+      { interrupted: true, benchmark: null, noBenchmark, exitCode: 1 },
+    ])
+  }
+})
 
 describe('the command', () => {
   const bin = `${root}packages/gateway/bin/sluice.js`

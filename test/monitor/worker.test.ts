@@ -1,7 +1,7 @@
 /** The monitor against Workers on @sluice/edge, in workerd, on real PostgreSQL. */
 import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { startPostgres } from '@sluice/dev'
 import { afterAll, expect, test } from 'vitest'
 import { FaultProxy } from '../support/fault-proxy.ts'
@@ -70,6 +70,16 @@ test('the script works from another directory, through links, with nothing but t
   expect(stdout.split('\n').filter(line => line.length > 80)).toEqual([])
   expect(stdout).toContain('\nHEALTHY (exit code 0)\n')
   expect(code).toBe(0)
+})
+
+test('the script is found through a linked folder too', async () => {
+  const link = join(folder, 'linked folder')
+  await symlink(dirname(script), link)
+  const { code, stdout } = await runMonitor([worker.url, ...few], {
+    command: join(link, 'hyperdrive-monitor.sh'),
+    cwd: folder,
+  })
+  expect([code, stdout]).toEqual([0, expect.stringContaining('HEALTHY (exit code 0)')])
 })
 
 test('another path is measured with --path, and its failures are counted', async () => {
