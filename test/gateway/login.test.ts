@@ -108,3 +108,28 @@ test('when it stops, idle clients hear 57P01, and a transaction may end first', 
   expect(busy.errors[0]).toMatchObject({ severity: 'FATAL', code: '57P01' })
   await stopped
 })
+
+test('another configuration is taken without dropping a client', async () => {
+  await using reloaded = await startGateway(database.url, { connectionLimit: 1, waitTimeoutMs: 300 })
+  const client = await rawClient(reloaded.url)
+  const other = await rawClient(reloaded.url)
+  await client.query('begin')
+  expect(await other.query('select 1')).toEqual(['E 53300', 'Z I'])
+  reloaded.reload({ connectionLimit: 2, names: ['OTHER', 'HYPERDRIVE'] })
+  expect(await client.query('select 1')).toEqual(['T(?column?)', 'D(1)', 'C(SELECT 1)', 'Z T'])
+  client.destroy()
+  other.destroy()
+})
+
+test('after a reload with a higher limit, who waited in vain gets a connection', async () => {
+  await using reloaded = await startGateway(database.url, { connectionLimit: 1, waitTimeoutMs: 300 })
+  const client = await rawClient(reloaded.url)
+  const other = await rawClient(reloaded.url)
+  await client.query('begin')
+  expect(await other.query('select 1')).toEqual(['E 53300', 'Z I'])
+  reloaded.reload({ connectionLimit: 2 })
+  expect(await other.query('select 1')).toContain('D(1)')
+  expect(await client.query('commit')).toContain('Z I')
+  client.destroy()
+  other.destroy()
+})

@@ -12,6 +12,8 @@ export interface TestGateway extends AsyncDisposable {
   readonly url: string
   /** The same for another user. */
   urlOf(user: string, password: string): string
+  /** Takes another configuration, as at a SIGHUP. */
+  reload(origin: Partial<OriginOptions>): void
   stop(): Promise<void>
 }
 
@@ -27,34 +29,34 @@ export async function startGateway(
   const { hostname, port, username, password, pathname } = new URL(originUrl)
   const database = decodeURIComponent(pathname.slice(1))
   const plans = await Plans.load()
-  const gateway = new Gateway(
-    {
-      listen: { host: '127.0.0.1', port: 0 },
-      tls: { side: 'server', ...(await certificate()) },
-      ...{ loginTimeoutMs: 10_000, shutdownTimeoutMs: 5_000, maxClients: 20_000, version: '0.1.0' },
-      ...options,
-      origins: [
-        {
-          names: ['HYPERDRIVE'],
-          origin: { addresses: [{ host: hostname, port: Number(port) }], sslmode: 'disable' },
-          ...{ database, anyDatabase: false },
-          ...{ user: decodeURIComponent(username), password: decodeURIComponent(password), users: [] },
-          ...{ auth: 'scram', roles: 'pg_authid', authRefreshMs: 30_000 },
-          ...{ mode: 'transaction', sessionUsers: [] },
-          ...{ connectionLimit: 20, minSize: 0, queueLimit: 10_000, statementLimit: 200 },
-          ...{ waitTimeoutMs: 10_000, connectTimeoutMs: 5_000, queryTimeoutMs: 60_000 },
-          ...{ idleInTransactionTimeoutMs: 0, idleTimeoutMs: 600_000, maxLifetimeMs: 3_600_000 },
-          ...origin,
-        },
-      ],
-    },
-    {
-      transport: nodeTransport,
-      clock: systemClock,
-      random: Math.random,
-      planOf: (bytes, start, end) => plans.planOf(bytes, start, end),
-    },
-  )
+  const tls = { side: 'server', ...(await certificate()) } as const
+  const configured = (changed: Partial<OriginOptions> = {}): GatewayOptions => ({
+    listen: { host: '127.0.0.1', port: 0 },
+    tls,
+    ...{ loginTimeoutMs: 10_000, shutdownTimeoutMs: 5_000, maxClients: 20_000, version: '0.1.0' },
+    ...options,
+    origins: [
+      {
+        names: ['HYPERDRIVE'],
+        origin: { addresses: [{ host: hostname, port: Number(port) }], sslmode: 'disable' },
+        ...{ database, anyDatabase: false },
+        ...{ user: decodeURIComponent(username), password: decodeURIComponent(password), users: [] },
+        ...{ auth: 'scram', roles: 'pg_authid', authRefreshMs: 30_000 },
+        ...{ mode: 'transaction', sessionUsers: [] },
+        ...{ connectionLimit: 20, minSize: 0, queueLimit: 10_000, statementLimit: 200 },
+        ...{ waitTimeoutMs: 10_000, connectTimeoutMs: 5_000, queryTimeoutMs: 60_000 },
+        ...{ idleInTransactionTimeoutMs: 0, idleTimeoutMs: 600_000, maxLifetimeMs: 3_600_000 },
+        ...origin,
+        ...changed,
+      },
+    ],
+  })
+  const gateway = new Gateway(configured(), {
+    transport: nodeTransport,
+    clock: systemClock,
+    random: Math.random,
+    planOf: (bytes, start, end) => plans.planOf(bytes, start, end),
+  })
   await gateway.start()
   const urlOf = (user: string, secret: string) =>
     `postgres://${encodeURIComponent(user)}:${encodeURIComponent(secret)}@127.0.0.1:${gateway.address.port}/${encodeURIComponent(database)}`
@@ -63,6 +65,7 @@ export async function startGateway(
     gateway,
     url: urlOf(decodeURIComponent(username), decodeURIComponent(password)),
     urlOf,
+    reload: changed => gateway.reload(configured(changed)),
     stop,
     [Symbol.asyncDispose]: stop,
   }

@@ -80,16 +80,11 @@ async function gatewayOptions(config: GatewayConfig, made: ServerTls | null = nu
   }
 }
 
-/** A gateway that takes other options without dropping a client. */
-type Reloadable = Gateway & { reload?: (options: GatewayOptions) => void }
-
 async function reload(gateway: Gateway, flags: Flags, made: ServerTls | null, log: Log): Promise<void> {
   try {
     const config = await readConfig(flags, process.env)
     log.level = config.logLevel
-    const { reload } = gateway as Reloadable
-    if (!reload) throw new Error('the gateway takes a new configuration at its start only: restart it')
-    reload.call(gateway, await gatewayOptions(config, made))
+    gateway.reload(await gatewayOptions(config, made))
     warnOf(config, log)
     log.info('the configuration was read again', { config: config.file ?? undefined })
   } catch (error) {

@@ -13,10 +13,11 @@ import { fatal } from './refusal.ts'
 import { type Admitted, Startup, type StartupAction } from './startup.ts'
 
 export interface DoorOptions {
-  readonly tls: ServerTls | null
+  /** Null: the gateway has no certificate. Asked for each client, as is the time-out: a reload may change them. */
+  readonly tls: () => ServerTls | null
   readonly accounts: Pick<Accounts, 'lookup' | 'prove'>
   readonly clock: Clock
-  readonly loginTimeoutMs: number
+  readonly loginTimeoutMs: () => number
   /** What users who do not exist are made of: the same at each start, so that a restart tells nobody who exists. */
   readonly mockSecret: Uint8Array
   cancel(processId: number, secretKey: Uint8Array): Promise<void>
@@ -51,6 +52,7 @@ class Entry implements SocketHandler {
   readonly #socket: Socket
   readonly #options: DoorOptions
   readonly #startup: Startup
+  readonly #tls: ServerTls | null
   readonly #done: () => void
   readonly #cancelTimer: () => void
   #over = false
@@ -59,9 +61,11 @@ class Entry implements SocketHandler {
     this.#socket = socket
     this.#options = options
     this.#done = done
-    this.#startup = new Startup({ tls: options.tls !== null, randomBytes, mockSecret: options.mockSecret })
-    this.#cancelTimer = options.clock.after(options.loginTimeoutMs, () =>
-      this.#act([{ do: 'refuse', error: tooSlow(options.loginTimeoutMs) }]),
+    this.#tls = options.tls()
+    this.#startup = new Startup({ tls: this.#tls !== null, randomBytes, mockSecret: options.mockSecret })
+    const timeoutMs = options.loginTimeoutMs()
+    this.#cancelTimer = options.clock.after(timeoutMs, () =>
+      this.#act([{ do: 'refuse', error: tooSlow(timeoutMs) }]),
     )
     socket.handler = this
   }
@@ -139,7 +143,7 @@ class Entry implements SocketHandler {
   }
 
   #handshake(alreadyRead: Uint8Array | null): void {
-    const { tls } = this.#options
+    const tls = this.#tls
     if (!tls) throw new Error('a handshake was begun without a certificate')
     this.#socket.startTls(alreadyRead ? { ...tls, alreadyRead } : tls).then(
       () => this.#startup.secured(this.#socket.tls?.serverCertificate ?? null),

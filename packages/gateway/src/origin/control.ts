@@ -30,9 +30,16 @@ export class Control implements Keeper {
     })
   }
 
+  /** The next question goes over a new connection. */
+  reset(): void {
+    const server = this.#server
+    this.#server = null
+    void server?.then(server => server.close(new Error('it is not needed any more'))).catch(() => {})
+  }
+
   close(): void {
     this.#closing.abort()
-    void this.#server?.then(server => server.close(new Error('the gateway is shutting down'))).catch(() => {})
+    this.reset()
   }
 
   // Keeper

@@ -8,7 +8,7 @@
 import type { Pool } from './pool.ts'
 
 export class Limit {
-  readonly max: number
+  max: number
   /** Connections that are open or being opened. */
   open = 0
   readonly #pools = new Set<Pool>()

@@ -63,7 +63,8 @@ const shortestPauseMs = 50
 const longestPauseMs = 2_000
 
 export class Pool implements Keeper {
-  readonly options: PoolOptions
+  /** May be changed: what comes next goes by it. */
+  options: PoolOptions
   readonly statements = new Statements()
   /** What a connection reports at its start; empty before the first one. */
   startValues: Values = Values.none

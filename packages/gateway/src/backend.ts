@@ -1,0 +1,265 @@
+/**
+ * One origin: its pools, its users, the gateway's own connections to it.
+ *
+ *     (user, database) ─▶ place: a pool, and what its clients are told at their login
+ *
+ * All pools of an origin share its limit. What the gateway itself asks (roles, LISTEN) goes over connections of its own.
+ */
+import type { ScramSecret } from '@sluice/wire/authentication'
+import { Accounts, type ListedUser } from './front/accounts.ts'
+import { Welcome } from './front/welcome.ts'
+import { cancelOn } from './origin/cancel.ts'
+import { Control } from './origin/control.ts'
+import { dial, type Origin } from './origin/dial.ts'
+import { Limit } from './origin/limit.ts'
+import { Listener } from './origin/listener.ts'
+import { LoginRefused, Pool } from './origin/pool.ts'
+import type { Keeper } from './origin/server-connection.ts'
+import type { StatementPlan } from './sql/plan.ts'
+import { quoteLiteral } from './sql/quote.ts'
+import type { Clock } from './transport/clock.ts'
+import type { Transport } from './transport/transport.ts'
+
+/** One origin and who may use it how. Times in ms; 0 is no limit where a limit is one. */
+export interface OriginOptions {
+  /** How clients may call it besides by its database's name: binding and id. */
+  readonly names: readonly string[]
+  readonly origin: Origin
+  readonly database: string
+  /** Whether clients may name any database of the server, or only `database`. */
+  readonly anyDatabase: boolean
+  readonly user: string
+  readonly password?: string
+  readonly users: readonly ListedUser[]
+  readonly auth: 'scram' | 'md5' | 'trust' | 'passthrough'
+  /** Roles of the origin may come in, by what pg_authid (or this query with `$1`) says of them. */
+  readonly roles: 'none' | 'pg_authid' | { readonly query: string }
+  readonly authRefreshMs: number
+  readonly mode: 'transaction' | 'session'
+  readonly sessionUsers: readonly string[]
+  readonly connectionLimit: number
+  readonly minSize: number
+  readonly queueLimit: number
+  readonly waitTimeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly queryTimeoutMs: number
+  readonly idleInTransactionTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly maxLifetimeMs: number
+  readonly statementLimit: number
+}
+
+/** What is handed in. */
+export interface Surroundings {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly random: () => number
+  readonly planOf: (bytes: Uint8Array, start: number, end: number) => StatementPlan
+}
+
+const ownParameters: readonly (readonly [string, string])[] = [
+  ['application_name', 'sluice'],
+  ['options', '-c search_path=pg_catalog'],
+]
+
+/** One pool and what its clients are told at their login. */
+interface Place {
+  readonly pool: Pool
+  readonly user: string
+  readonly database: string
+  readonly welcome: Welcome
+  secret: ScramSecret
+}
+
+/** One origin: its pools, its users, its control connection. */
+export class Backend {
+  readonly limit: Limit
+  #options: OriginOptions
+  #accounts: Accounts
+  readonly #surroundings: Surroundings
+  readonly #places = new Map<string, Place>()
+  readonly #control: Control
+  readonly #listeners = new Map<string, Listener>()
+
+  constructor(options: OriginOptions, surroundings: Surroundings) {
+    this.#options = options
+    this.#surroundings = surroundings
+    this.limit = new Limit(options.connectionLimit)
+    this.#control = new Control((keeper, signal) => this.#dialOwn(options.database, keeper, signal))
+    this.#accounts = this.#accountsOf(options)
+  }
+
+  get options(): OriginOptions {
+    return this.#options
+  }
+
+  get accounts(): Accounts {
+    return this.#accounts
+  }
+
+  /**
+   * Takes other options. Clients stay: what they run ends where it runs, and what comes next is under the new ones.
+   */
+  update(options: OriginOptions): void {
+    const before = this.#options
+    this.#options = options
+    this.#accounts = this.#accountsOf(options)
+    this.limit.max = options.connectionLimit
+    const moved = JSON.stringify(whereOf(before)) !== JSON.stringify(whereOf(options))
+    if (moved) this.#control.reset()
+    for (const { pool, user, database } of this.#places.values()) {
+      pool.options = { ...pool.options, ...this.#limitsOf(user, database) }
+      if (moved) pool.retireAll()
+    }
+    this.warmUp()
+  }
+
+  get pools(): readonly Pool[] {
+    return [...this.#places.values()].map(({ pool }) => pool)
+  }
+
+  /** The database of the server that a client means. */
+  databaseOf(name: string): string {
+    return this.options.names.includes(name) ? this.options.database : name
+  }
+
+  /** The pool of a user in a database; what it logs in with is what proved the user last. */
+  place(user: string, database: string, secret: ScramSecret): Place {
+    const key = `${user}\0${database}`
+    const known = this.#places.get(key)
+    if (known) {
+      known.secret = secret
+      return known
+    }
+    const { clock, random } = this.#surroundings
+    const pool = new Pool({
+      name: `${user}@${database}`,
+      ...{ limit: this.limit, clock, random },
+      ...this.#limitsOf(user, database),
+      open: (keeper, signal) => this.#dial(user, database, place.secret, [], keeper, signal),
+    })
+    const place: Place = { pool, user, database, welcome: new Welcome(pool, user), secret }
+    this.#places.set(key, place)
+    return place
+  }
+
+  /** Opens connections of the configured user before they are needed. */
+  warmUp(): void {
+    const { user, password, database, minSize } = this.options
+    if (password === undefined || minSize === 0) return
+    this.place(user, database, { password: encoder.encode(password) })
+  }
+
+  listenerOf(database: string): Listener {
+    let listener = this.#listeners.get(database)
+    if (!listener) {
+      const { clock } = this.#surroundings
+      listener = new Listener({ clock, open: (keeper, signal) => this.#dialOwn(database, keeper, signal) })
+      this.#listeners.set(database, listener)
+    }
+    return listener
+  }
+
+  cancel(server: Parameters<typeof cancelOn>[0]): Promise<void> {
+    const { transport, clock } = this.#surroundings
+    const { origin, connectTimeoutMs } = this.options
+    return cancelOn(server, { origin, transport, clock, timeoutMs: connectTimeoutMs })
+  }
+
+  sweep(now: number): void {
+    for (const { pool } of this.#places.values()) pool.sweep(now)
+  }
+
+  close(): void {
+    for (const { pool } of this.#places.values()) pool.close()
+    for (const listener of this.#listeners.values()) listener.close()
+    this.#control.close()
+  }
+
+  #limitsOf(user: string, database: string) {
+    const { options } = this
+    const { queueLimit, waitTimeoutMs, connectTimeoutMs, idleTimeoutMs, maxLifetimeMs, statementLimit } =
+      options
+    // Only whom the origin was configured for is sure to come.
+    const minSize = user === options.user && database === options.database ? options.minSize : 0
+    return {
+      minSize,
+      queueLimit,
+      waitTimeoutMs,
+      connectTimeoutMs,
+      idleTimeoutMs,
+      maxLifetimeMs,
+      statementLimit,
+    }
+  }
+
+  #accountsOf(options: OriginOptions): Accounts {
+    const own: ListedUser[] =
+      options.password === undefined ? [] : [{ name: options.user, password: options.password }]
+    return new Accounts({
+      method: options.auth,
+      users: [...options.users, ...own],
+      ...(options.roles === 'none' ? {} : { role: user => this.#role(user) }),
+      tryLogin: (user, database, password) => this.#tryLogin(user, database, password),
+      refreshMs: options.authRefreshMs,
+      now: () => this.#surroundings.clock.now(),
+    })
+  }
+
+  #dial(
+    user: string,
+    database: string,
+    secret: ScramSecret,
+    parameters: Iterable<readonly [string, string]>,
+    keeper: Keeper,
+    signal: AbortSignal,
+  ) {
+    const { transport, clock } = this.#surroundings
+    const { origin, connectTimeoutMs } = this.options
+    return dial(
+      { ...{ origin, user, database, secret, parameters, transport, clock }, timeoutMs: connectTimeoutMs },
+      keeper,
+      signal,
+    )
+  }
+
+  #dialOwn(database: string, keeper: Keeper, signal: AbortSignal) {
+    const { user, password } = this.options
+    const secret = password === undefined ? {} : { password: encoder.encode(password) }
+    return this.#dial(user, database, secret, ownParameters, keeper, signal)
+  }
+
+  async #role(user: string) {
+    const { roles } = this.options
+    const sql =
+      typeof roles === 'object'
+        ? roles.query.replaceAll('$1', quoteLiteral(user))
+        : `SELECT rolpassword, rolcanlogin, coalesce(rolvaliduntil OPERATOR(pg_catalog.<) pg_catalog.now(), false) FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) ${quoteLiteral(user)}`
+    const [row] = await this.#control.query(sql)
+    if (!row) return null
+    const [stored = null, mayLogIn, expired] = row
+    return { stored, mayLogIn: mayLogIn !== 'f', expired: expired === 't' }
+  }
+
+  async #tryLogin(user: string, database: string, password: Uint8Array) {
+    const nobody: Keeper = { onGone() {}, onNotification() {} }
+    try {
+      const server = await this.#dial(user, database, { password }, [], nobody, new AbortController().signal)
+      server.close(new Error('it was opened to prove a password'))
+      return { keys: server.scramKeys }
+    } catch (error) {
+      if (error instanceof LoginRefused) return { refusal: error.fields }
+      throw error
+    }
+  }
+}
+
+const encoder = new TextEncoder()
+
+/** Where its connections lead, and as whom. */
+const whereOf = ({ origin, user, password, database }: OriginOptions) => ({
+  origin,
+  user,
+  password,
+  database,
+})
