@@ -93,7 +93,7 @@ class BunSocket implements Socket {
   #restBytes = 0
   #ending = false
   #paused = false
-  /** What comes goes to `unheard`: while paused, in a handshake, and until what was unheard is told. */
+  /** What comes goes to `unheard`: while paused, until who awaits a handshake has run, and until that is told. */
   #deaf = false
   /** Null is the peer's end. */
   #unheard: (Uint8Array | null)[] = none
@@ -154,6 +154,8 @@ class BunSocket implements Socket {
       this.#deaf = true
       this.#way = 'blocked'
       if (this.#rest.length === 0) this.#upgrade(this.#handshake)
+      // What comes meanwhile belongs to the handshake: told as content, it would be anybody's.
+      else this.#native.pause()
     })
   }
 
@@ -240,14 +242,12 @@ class BunSocket implements Socket {
     this.#rest = handshake.held
     this.#restBytes = handshake.heldBytes
     if (this.#rest.length === 0) this.#way = 'clear'
-    native.pause()
+    if (this.#paused) native.pause()
     handshake.resolve()
     setImmediate(() => {
       if (this.#closed) return
       if (this.#rest.length > 0) this.drained()
       else if (this.#ending && this.#way === 'clear') this.#shut()
-      if (this.#paused) return
-      native.resume()
       this.#tell()
     })
   }

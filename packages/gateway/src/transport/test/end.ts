@@ -135,6 +135,16 @@ export class End implements SocketHandler {
   }
 }
 
+/** Writes to an end that does not read until that is noticed, or for 200 MB; tells how much that was. */
+export async function fill({ socket }: End): Promise<number> {
+  const block = Buffer.alloc(64 * 1_024)
+  for (let offered = block.length; ; offered += block.length) {
+    if (!socket.write(block) || offered > 200_000_000) return offered
+    // The reader gets every chance to read too much.
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}
+
 /** A listener, and the ends of those who come in. */
 export class Port {
   readonly listener: Listener

@@ -7,7 +7,7 @@ import tlsModule from 'node:tls'
 import type { ClientTls, ServerTls } from '../transport.ts'
 import { proves } from './case.ts'
 import { certificates } from './certificates.ts'
-import { connected, link, Port, reasonOf, refusedTls, requestTls, secureLink } from './end.ts'
+import { connected, fill, link, Port, reasonOf, refusedTls, requestTls, secureLink } from './end.ts'
 
 const anyServer: ClientTls = { side: 'client', serverName: 'localhost', verify: 'none' }
 
@@ -76,6 +76,8 @@ export const tls = [
         end.socket.end()
       }
       await Promise.all([pair.client.hearsClose(), pair.server.hearsClose()])
+      for (const { heard } of [pair.client, pair.server])
+        assert.equal(heard.filter(event => event === 'drain').length, 1)
       await pair.port.listener.close()
     },
   ),
@@ -141,16 +143,17 @@ export const tls = [
     pair.client.says('TLS?')
     await pair.server.hears('TLS?')
     pair.server.says('S')
-    pair.server.socket.pause()
     const serverDone = pair.server.socket.startTls(ours)
+    pair.server.socket.pause()
     await pair.client.hears('S')
     await Promise.all([serverDone, pair.client.socket.startTls(anyServer)])
-    pair.client.says('later')
-    pair.server.says('!')
-    await pair.client.hears('S!')
+    const offered = await fill(pair.client)
+    assert.ok(offered < 64_000_000, `${offered} bytes were taken while nobody read`)
     assert.equal(pair.server.text, 'TLS?')
+    pair.server.forget()
+    pair.server.keep = false
     pair.server.socket.resume()
-    await pair.server.hears('TLS?later')
+    await pair.server.until(() => pair.server.receivedBytes === offered, 'all bytes')
     pair.client.socket.destroy()
     pair.server.socket.destroy()
     await pair.port.listener.close()
@@ -172,6 +175,22 @@ export const tls = [
     await pair.client.hears('secret')
     pair.client.socket.destroy()
     pair.server.socket.destroy()
+    await pair.port.listener.close()
+  }),
+
+  proves('what comes in plain text before a handshake that waits is not told as content', async transport => {
+    const pair = await link(transport)
+    const ours = await server()
+    pair.client.socket.pause()
+    assert.equal(pair.server.socket.write(Buffer.alloc(20_000_000)), false)
+    const done = pair.server.socket.startTls(ours)
+    pair.client.says('injected')
+    pair.client.keep = false
+    pair.client.socket.resume()
+    await assert.rejects(done)
+    await pair.server.hearsClose()
+    assert.equal(pair.server.text, '')
+    pair.client.socket.destroy()
     await pair.port.listener.close()
   }),
 
