@@ -6,13 +6,15 @@
  *
  * On the way it reads the headers of what the server says, so that the library knows by structure, on every
  * driver, what no error code tells: whether the session ever became ready, its transaction status, its cancel
- * key. The bytes themselves pass untouched.
+ * key. The bytes themselves pass untouched; only what a driver would never come back from is refused.
  */
 import {
   BackendKeyData,
   EmptyQueryResponse,
   ErrorResponse,
   MessageScanner,
+  NoticeResponse,
+  ProtocolError,
   parseErrorFields,
   ReadyForQuery,
   watch,
@@ -22,7 +24,7 @@ import type { RawEvents, RawSocket } from './raw.ts'
 
 type Listener = (...values: never[]) => void
 
-const watched = watch({ whole: [ReadyForQuery, BackendKeyData, ErrorResponse] })
+const watched = watch({ whole: [ReadyForQuery, BackendKeyData, ErrorResponse, NoticeResponse] })
 
 /** EmptyQueryResponse and ReadyForQuery (idle): the answer to an empty Query. */
 const emptyAnswer = Uint8Array.of(EmptyQueryResponse, 0, 0, 0, 4, ReadyForQuery, 0, 0, 0, 5, 0x49)
@@ -56,6 +58,9 @@ export class DriverStream implements RawEvents {
   #corked: Uint8Array[] | undefined
   /** The server said an error, and nothing has ended its exchange yet. */
   #lastWasError = false
+  /** What is scanned, and the byte before it: of a long message no more is there to look at. */
+  #chunk: Uint8Array = idle
+  #byteBefore = 0
   readonly #scanner = new MessageScanner(watched)
   readonly #listeners = new Map<string, { listener: Listener; once: boolean }[]>()
 
@@ -77,7 +82,9 @@ export class DriverStream implements RawEvents {
   onData(chunk: Uint8Array): void {
     if (this.closed) return
     try {
+      this.#chunk = chunk
       this.#scanner.feed(chunk, this.#onMessage)
+      this.#byteBefore = chunk.at(-1) ?? this.#byteBefore
       this.emit('data', asBuffer(chunk))
     } catch (error) {
       // A driver that can't read what came throws here, where nobody else would hear it but the process.
@@ -102,7 +109,16 @@ export class DriverStream implements RawEvents {
     this.emit('close', this.#failure !== undefined)
   }
 
-  readonly #onMessage = (type: number, bytes: Uint8Array, start: number, end: number): void => {
+  readonly #onMessage = (
+    type: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    messageEnd: number,
+  ): void => {
+    if ((type === ErrorResponse || type === NoticeResponse) && !this.#hasEnd(end - start, messageEnd)) {
+      throw new ProtocolError('the server sent an error or a notice whose fields have no end')
+    }
     if (type === ReadyForQuery) {
       this.ready = true
       this.#lastWasError = false
@@ -116,6 +132,16 @@ export class DriverStream implements RawEvents {
       const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start)
       this.cancelKey = { processId: view.getInt32(0), secretKey: bytes.slice(start + 4, end) }
     }
+  }
+
+  /**
+   * Whether whoever reads the fields of an error comes to their end. They end with a NUL in place of the next field, and
+   * node-postgres looks for it for ever, beyond the message too; PostgreSQL always writes it behind the last field's own.
+   */
+  #hasEnd(length: number, messageEnd: number): boolean {
+    const last = this.#chunk[messageEnd - 1]
+    const lastButOne = messageEnd > 1 ? this.#chunk[messageEnd - 2] : this.#byteBefore
+    return length > 0 && last === 0 && (lastButOne === 0 || length === 1)
   }
 
   // What drivers call
