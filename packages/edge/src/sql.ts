@@ -93,8 +93,12 @@ export function rowsOf<Row>({ rows, rowCount, command, fields }: Answer): Rows<R
     rowCount: { value: rowCount },
     command: { value: command },
     fields: { value: fields },
+    [inspected]: { value: () => [...rows] },
   }) as Rows<Row>
 }
+
+/** Bun's console prints what is not enumerable too, unless it is told what to print. */
+const inspected = Symbol.for('nodejs.util.inspect.custom')
 
 /** A statement that runs when it is awaited. */
 export class Query<Row = Record<string, unknown>>

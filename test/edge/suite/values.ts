@@ -1,5 +1,6 @@
 /** The table of values by `sql`: written as parameters, read back in every way in which `sql` reads. */
 import assert from 'node:assert/strict'
+import { inspect } from 'node:util'
 import type { DatabaseManager, Sql } from '@sluice/edge'
 import { proves, smoke, type World } from './case.ts'
 import { columnsOf, kindsOf, raw, rowsOf, shuffled, write } from './kinds.ts'
@@ -107,6 +108,13 @@ export const values = [
         assert.deepEqual(got, Object.fromEntries(cells.map(({ name, sample }) => [name, sample.raw])))
       }
     })
+  }),
+
+  proves('rows print as an array, and nothing beside it', async world => {
+    const rows = await world.sql()`select 1 as a`
+    // Its console is not its `node:util`.
+    const { Bun } = globalThis as { Bun?: { inspect(value: unknown): string } }
+    assert.equal((Bun?.inspect ?? inspect)(rows), (Bun?.inspect ?? inspect)([{ a: 1 }]))
   }),
 
   proves('fields, command and count are the same on every driver', async world => {
