@@ -116,8 +116,8 @@ export class DriverStream implements RawEvents {
     end: number,
     messageEnd: number,
   ): void => {
-    if ((type === ErrorResponse || type === NoticeResponse) && !this.#hasEnd(end - start, messageEnd)) {
-      throw new ProtocolError('the server sent an error or a notice whose fields have no end')
+    if ((type === ErrorResponse || type === NoticeResponse) && !this.#endsInNuls(messageEnd)) {
+      throw new ProtocolError('the server sent an error that has no end')
     }
     if (type === ReadyForQuery) {
       this.ready = true
@@ -135,13 +135,12 @@ export class DriverStream implements RawEvents {
   }
 
   /**
-   * Whether whoever reads the fields of an error comes to their end. They end with a NUL in place of the next field, and
-   * node-postgres looks for it for ever, beyond the message too; PostgreSQL always writes it behind the last field's own.
+   * The fields of an error end with a NUL in place of the next one, behind the NUL of the last. Without it node-postgres
+   * looks on for ever, beyond the message too.
    */
-  #hasEnd(length: number, messageEnd: number): boolean {
-    const last = this.#chunk[messageEnd - 1]
-    const lastButOne = messageEnd > 1 ? this.#chunk[messageEnd - 2] : this.#byteBefore
-    return length > 0 && last === 0 && (lastButOne === 0 || length === 1)
+  #endsInNuls(end: number): boolean {
+    const lastButOne = end > 1 ? this.#chunk[end - 2] : this.#byteBefore
+    return lastButOne === 0 && this.#chunk[end - 1] === 0
   }
 
   // What drivers call
