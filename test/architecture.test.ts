@@ -36,7 +36,7 @@ const arrows: Record<string, readonly string[]> = {
   ],
   'packages/gateway': ['packages/wire'],
   'examples/worker': ['packages/edge'],
-  dev: ['examples/worker'],
+  dev: ['examples/worker', 'packages/gateway'],
 }
 
 /** Inside the library: who stands on whom. A file that is not named stands on no floor: it is left out. */

@@ -7,6 +7,7 @@ import { SUPERUSER } from './cluster.ts'
 /** As it is on a machine where nothing is in the way: the usual ports, and a password as long as ours are. */
 const usual = {
   worker: 'http://127.0.0.1:8787',
+  gateway: `postgres://${SUPERUSER}:${'f'.repeat(18)}@127.0.0.1:6432/sluice`,
   database: `postgres://${SUPERUSER}:${'f'.repeat(18)}@127.0.0.1:5433/sluice`,
   dataFolder: resolve('.sluice/postgres-18'),
   readyMs: 2_140,
@@ -17,7 +18,13 @@ const usual = {
 test('README.md shows the banner as it is printed, but for the password', () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   const shown = /^```\n( {2}Sluice is running[\s\S]*?)^```$/m.exec(readme)?.[1]
-  expect(shown).toBe(banner({ ...usual, database: usual.database.replace(/f+/, '…') }).replace(/^\n/, ''))
+  expect(shown).toBe(
+    banner({
+      ...usual,
+      gateway: usual.gateway.replace(/f+/, '…'),
+      database: usual.database.replace(/f+/, '…'),
+    }).replace(/^\n/, ''),
+  )
 })
 
 test('nothing wraps in 80 columns, a long note neither', () => {

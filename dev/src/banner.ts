@@ -10,8 +10,11 @@ export const examplePaths = ['/api/health/database-performance', '/api/pitches/t
 
 export interface Banner {
   worker: string
+  /** URL of the gateway. */
+  gateway: string
   database: string
-  dataFolder: string
+  /** Of PostgreSQL; null if it is not ours. */
+  dataFolder: string | null
   readyMs: number
   /** Paths of the Worker that are worth a look. */
   paths: string[]
@@ -19,21 +22,23 @@ export interface Banner {
   notes: string[]
 }
 
-export function banner({ worker, database, dataFolder, readyMs, paths, notes }: Banner): string {
+export function banner({ worker, gateway, database, dataFolder, readyMs, paths, notes }: Banner): string {
   return [
     '',
     `  Sluice is running (ready in ${(readyMs / 1000).toFixed(1)} s).`,
     '',
     `  Worker      ${worker}`,
-    '              in workerd, with a Hyperdrive binding to PostgreSQL',
+    '              in workerd, with a Hyperdrive binding to the gateway',
+    `  Gateway     ${gateway}`,
+    '              pools connections to PostgreSQL; any driver may use it',
     `  PostgreSQL  ${database}`,
-    `              its data stays in ${short(dataFolder)}`,
+    ...(dataFolder === null ? [] : [`              its data stays in ${short(dataFolder)}`]),
     ...notes.flatMap(note => lines(note).map((line, at) => `  ${at === 0 ? 'Note' : '    '}        ${line}`)),
     '',
     '  Try',
     // Quoted for the question mark, which zsh takes for a pattern.
     ...paths.map(path => `    curl '${worker}${path}'`),
-    `    psql '${database}'`,
+    `    psql '${gateway}'`,
     '',
     '  Ctrl-C stops everything.',
     '',

@@ -9,10 +9,12 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 export interface DevFile {
   /** URL of the Worker. */
   worker: string
+  /** URL of the gateway before the database, password included. */
+  gateway: string
   /** URL of the database, password included. */
   database: string
   /** Process ids. */
-  pids: { start: number; postgres: number; workerd: number }
+  pids: { start: number; postgres?: number; workerd: number }
 }
 
 export async function writeDevFile(file: string, content: DevFile): Promise<void> {

@@ -107,6 +107,7 @@ const isGone = (path: string) =>
     () => false,
     () => true,
   )
+const pidsOf = ({ pids }: DevFile) => Object.values(pids) as number[]
 const keys = async ({ worker }: DevFile) => await (await fetch(worker)).json()
 
 async function ask({ database }: DevFile, sql: string): Promise<unknown[]> {
@@ -134,7 +135,7 @@ test('a first start makes the data and says where everything is; Ctrl-C, twice, 
   start.process.kill('SIGINT')
   start.process.kill('SIGINT')
   expect(await start.exit).toBe(0)
-  expect(Object.values(dev.pids).map(processId)).toEqual([null, null, null])
+  expect(pidsOf(dev).map(processId)).toEqual([null, null, null])
   expect(await isGone('dev.json')).toBe(true)
   expect(await isGone('lock')).toBe(true)
 })
@@ -160,12 +161,12 @@ test('a killed start leaves servers running; the next one ends them, keeps the d
   await ask(dev, `update made set version = 'changed by hand'`)
   first.process.kill('SIGKILL')
   await first.exit
-  const survivors = [dev.pids.postgres, dev.pids.workerd].map(processId)
+  const survivors = [dev.pids.postgres!, dev.pids.workerd].map(processId)
   expect(survivors).not.toContain(null)
 
   const second = run()
   await second.says(ready)
-  expect([dev.pids.postgres, dev.pids.workerd].map(processId)).toEqual([null, null])
+  expect([dev.pids.postgres!, dev.pids.workerd].map(processId)).toEqual([null, null])
   expect(await ask(await readDev(), 'select version from made')).toEqual(['changed by hand'])
 })
 
@@ -250,7 +251,7 @@ test("PostgreSQL's sudden end is said in one line that names its log, and ends t
   const start = run()
   await start.says(ready)
   const dev = await readDev()
-  process.kill(dev.pids.postgres, 'SIGKILL')
+  process.kill(dev.pids.postgres!, 'SIGKILL')
   expect(await start.exit).toBe(1)
   expect(start.said()).toMatch(
     /\nsluice: PostgreSQL ended by itself \(signal SIGKILL\); its log: \S+postgres\.log\n$/,

@@ -1,7 +1,10 @@
 /**
- * `npm start`: PostgreSQL with the example's data, and the example Worker in workerd with a Hyperdrive binding to it.
+ * `npm start`: PostgreSQL with the example's data, the gateway before it, and the example Worker in workerd with a
+ * Hyperdrive binding to the gateway.
  *
- *     lock ─▶ what a crash left ends ─▶ PostgreSQL ─▶ data set ─▶ Worker ─▶ dev.json, banner ─▶ wait
+ *     lock ─▶ what a crash left ends ─▶ PostgreSQL ─▶ data set ─▶ gateway ─▶ Worker ─▶ dev.json, banner ─▶ wait
+ *
+ * With --origin there is a PostgreSQL already: none is started, and nothing is put into it.
  *
  * Whatever has been started is on one stack that is unwound from the top, on Ctrl-C in any of these steps as after an
  * error. A stop that was asked for ends with exit code 0, because npm prints an error for every other one. Asking
@@ -12,6 +15,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { ConfigError, embedGateway } from 'sluice/embedded'
 import { banner, examplePaths } from './banner.ts'
 import { bundleWorker } from './bundle.ts'
 import { type DataSet, ensureDataSet } from './dataset.ts'
@@ -26,21 +30,25 @@ import {
   wrongUsage,
 } from './failure.ts'
 import { type Lock, takeLock } from './lock.ts'
-import { fromPort } from './ports.ts'
+import { fromPort, PortTaken } from './ports.ts'
 import { endSurvivor, startPostgres } from './postgres.ts'
 import { progressBar } from './progress.ts'
 import { startWorker } from './worker.ts'
 
 const USAGE = `npm start [-- options]
 
+  --origin <url>            your own PostgreSQL instead of the embedded one
   --port <number>           the Worker's port, or the next free one (8787)
+  --gateway-port <number>   the gateway's port, or the next free one (6432)
   --database-port <number>  PostgreSQL's port, or the next free one (5433)
   --folder <path>           where the database and the logs are kept (.sluice)
   --worker <file>           another Worker than the example's
   --data <file>             another data set: exports dataVersion and makeData`
 
 interface Options {
+  origin: string | null
   port: number
+  gatewayPort: number
   databasePort: number
   folder: string
   worker: string
@@ -62,45 +70,74 @@ async function start(options: Options, stopped: AbortSignal): Promise<void> {
   await freshTemporaryFolder(join(folder, 'tmp'))
 
   const onSpawn = lock.note
-  const postgres = await fromPort(options.databasePort, port =>
-    startPostgres({ dataFolder: clusterOf(folder), takeOver: true, port, signal: stopped, onSpawn }),
-  )
-  running.use(postgres)
+  const own = options.origin === null ? await ownDatabase(options, stopped, onSpawn) : null
+  if (own) running.use(own.postgres)
+  const database = own?.database ?? options.origin!
 
-  const onProgress = progressBar('Making the data set', process.stdout)
-  const filling = ensureDataSet(postgres.url, 'sluice', await loadDataSet(options.data), onProgress)
-  const database = await unlessStopped(filling, stopped)
+  const gateway = await fromPort(options.gatewayPort, port => startGateway(database, port, folder))
+  running.use(gateway)
 
   const script = await unlessStopped(bundleWorker(options.worker), stopped)
   const worker = await fromPort(options.port, port =>
     startWorker({
       ...{ script, port, signal: stopped, onSpawn },
-      ...{ hyperdrives: { HYPERDRIVE: database }, bindings: { DATABASE_URL: database } },
+      ...{ hyperdrives: { HYPERDRIVE: gateway.url }, bindings: { DATABASE_URL: database } },
     }),
   )
   running.use(worker)
 
-  const pids = { start: process.pid, postgres: postgres.pid, workerd: worker.pid }
-  await writeDevFile(devFile, { worker: worker.url, database, pids })
+  const postgresPid = own ? { postgres: own.postgres.pid } : {}
+  const pids = { start: process.pid, ...postgresPid, workerd: worker.pid }
+  await writeDevFile(devFile, { worker: worker.url, gateway: gateway.url, database, pids })
   running.defer(() => removeDevFile(devFile))
 
   const notes = [
     worker.port !== options.port && `port ${options.port} was taken, so the Worker is on ${worker.port}`,
-    postgres.port !== options.databasePort &&
-      `port ${options.databasePort} was taken, so PostgreSQL is on ${postgres.port}`,
-    postgres.note,
+    gateway.port !== options.gatewayPort &&
+      `port ${options.gatewayPort} was taken, so the gateway is on ${gateway.port}`,
+    own &&
+      own.postgres.port !== options.databasePort &&
+      `port ${options.databasePort} was taken, so PostgreSQL is on ${own.postgres.port}`,
+    own?.postgres.note,
   ]
   console.log(
     banner({
-      ...{ worker: worker.url, database, dataFolder: postgres.dataFolder, paths: options.paths },
+      ...{ worker: worker.url, gateway: gateway.url, database, paths: options.paths },
+      dataFolder: own?.postgres.dataFolder ?? null,
       ...{ readyMs: performance.now() - begun, notes: notes.filter(note => typeof note === 'string') },
     }),
   )
   const ended = Promise.race([
     worker.ended.then(workerEnded),
-    postgres.ended.then(how => postgresEnded(how, postgres.log)),
+    ...(own ? [own.postgres.ended.then(how => postgresEnded(how, own.postgres.log))] : []),
   ])
   throw await unlessStopped(ended, stopped)
+}
+
+/** The embedded PostgreSQL with the data set in it. */
+async function ownDatabase(options: Options, stopped: AbortSignal, onSpawn: (pid: number) => void) {
+  const dataFolder = clusterOf(options.folder)
+  const postgres = await fromPort(options.databasePort, port =>
+    startPostgres({ dataFolder, takeOver: true, port, signal: stopped, onSpawn }),
+  )
+  try {
+    const onProgress = progressBar('Making the data set', process.stdout)
+    const filling = ensureDataSet(postgres.url, 'sluice', await loadDataSet(options.data), onProgress)
+    return { postgres, database: await unlessStopped(filling, stopped) }
+  } catch (error) {
+    await postgres.stop()
+    throw error
+  }
+}
+
+async function startGateway(origin: string, port: number, folder: string) {
+  try {
+    return await embedGateway({ origin, listen: `127.0.0.1:${port}`, folder })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw new PortTaken(port, error)
+    if (error instanceof ConfigError) throw wrongUsage(error.message)
+    throw error
+  }
 }
 
 // Of the major version that made it: no other one can read it.
@@ -155,7 +192,9 @@ function options(words: string[]): Options | 'help' {
   const { values } = (() => {
     try {
       const options = {
+        origin: text,
         port: text,
+        'gateway-port': text,
         'database-port': text,
         folder: text,
         worker: text,
@@ -168,7 +207,7 @@ function options(words: string[]): Options | 'help' {
     }
   })()
   if (values.help) return 'help'
-  const port = (name: 'port' | 'database-port', otherwise: number) => {
+  const port = (name: 'port' | 'gateway-port' | 'database-port', otherwise: number) => {
     const given = Number(values[name] ?? otherwise)
     if (!Number.isInteger(given) || given < 1 || given > 65_535)
       throw wrongUsage(`--${name} is not a port: ${values[name]}`)
@@ -176,11 +215,13 @@ function options(words: string[]): Options | 'help' {
   }
   const root = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
   return {
+    origin: values.origin ?? null,
     port: port('port', 8787),
+    gatewayPort: port('gateway-port', 6432),
     databasePort: port('database-port', 5433),
     folder: values.folder ? resolve(values.folder) : root('.sluice'),
     worker: values.worker ? resolve(values.worker) : root('examples/worker/src/worker-production-db.ts'),
-    paths: values.worker ? ['/'] : examplePaths,
+    paths: values.worker ? ['/'] : values.origin ? examplePaths.slice(0, 1) : examplePaths,
     data: values.data ? pathToFileURL(resolve(values.data)).href : 'sluice-example-worker/data',
   }
 }

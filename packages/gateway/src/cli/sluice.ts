@@ -3,9 +3,17 @@
 /** Loaded when it is called: no command pays for what another stands on. */
 const commands: Record<string, { does: string; load: () => Promise<(words: string[]) => Promise<number>> }> =
   {
+    dev: {
+      does: 'PostgreSQL, the gateway and a Worker on this machine, as npm start',
+      load: async () => (await import('./dev.ts')).runDev,
+    },
     serve: {
       does: 'the gateway between clients and their PostgreSQL',
       load: async () => (await import('./serve.ts')).runServe,
+    },
+    check: {
+      does: 'reads the configuration, asks each origin, says what is wrong and how to mend it',
+      load: async () => (await import('./check.ts')).runCheck,
     },
     monitor: {
       does: 'whether the path to the database is healthy, how fast it is, and what to do',
