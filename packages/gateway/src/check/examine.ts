@@ -1,0 +1,136 @@
+/** Asks one address of an origin what `sluice check` wants to know, by the gateway's own login. */
+import type { ErrorFields } from '@sluice/wire'
+import { type Address, dial, type Origin } from '../origin/dial.ts'
+import { ask } from '../origin/own-query.ts'
+import { LoginRefused } from '../origin/pool.ts'
+import type { Keeper, ServerConnection } from '../origin/server-connection.ts'
+import { quoteLiteral } from '../sql/quote.ts'
+import type { Clock } from '../transport/clock.ts'
+import type { Transport } from '../transport/transport.ts'
+
+export interface Whom {
+  readonly origin: Origin
+  readonly user: string
+  readonly password?: string
+  readonly database: string
+  readonly connectTimeoutMs: number
+  readonly roles: 'none' | 'pg_authid' | { readonly query: string }
+}
+
+export interface Facts {
+  readonly version: string
+  /** `TLSv1.3`; null in plain text. */
+  readonly tls: string | null
+  readonly superuser: boolean
+  readonly readsAuthid: boolean
+  readonly maxConnections: number
+  /** Of them, what this user can't have. */
+  readonly reserved: number
+  /** Connections of others now, a running gateway's among them. */
+  readonly others: number
+  /** Null: none. */
+  readonly databaseLimit: number | null
+  readonly roleLimit: number | null
+  readonly standby: boolean
+  /** What auth_query gave for the origin's own user; undefined if there is none. */
+  readonly authQuery?: { readonly row: readonly (string | null)[] | null } | { readonly error: string }
+}
+
+export type Examined =
+  | { readonly is: 'reached'; readonly address: Address; readonly ms: number; readonly facts: Facts }
+  /** PostgreSQL has answered, and says no. */
+  | { readonly is: 'refused'; readonly address: Address; readonly fields: ErrorFields }
+  | { readonly is: 'unreachable'; readonly address: Address; readonly error: NodeJS.ErrnoException }
+
+export interface Means {
+  readonly transport: Transport
+  readonly clock: Clock
+}
+
+const ownParameters: readonly (readonly [string, string])[] = [
+  ['application_name', 'sluice check'],
+  ['options', '-c search_path=pg_catalog'],
+]
+const keeper: Keeper = { onGone() {}, onNotification() {} }
+
+/** One address, whatever the others of the origin's list do. */
+export async function examine(whom: Whom, address: Address, { transport, clock }: Means): Promise<Examined> {
+  const { user, password, database, connectTimeoutMs } = whom
+  const begun = clock.now()
+  try {
+    const server = await dial(
+      {
+        ...{ user, database, transport, clock, timeoutMs: connectTimeoutMs, parameters: ownParameters },
+        origin: { ...whom.origin, addresses: [address] },
+        secret: password === undefined ? {} : { password: new TextEncoder().encode(password) },
+      },
+      keeper,
+      new AbortController().signal,
+    )
+    const ms = clock.now() - begun
+    try {
+      return { is: 'reached', address, ms, facts: await factsOf(server, whom) }
+    } finally {
+      server.close(new Error('all questions are answered'))
+    }
+  } catch (error) {
+    if (error instanceof LoginRefused) return { is: 'refused', address, fields: error.fields }
+    return { is: 'unreachable', address, error: error as Error }
+  }
+}
+
+/** What a reader without rights sees of others' connections has no backend_type. */
+const question = `SELECT
+  current_setting('server_version'),
+  (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl),
+  rolsuper,
+  has_table_privilege('pg_authid', 'SELECT'),
+  current_setting('max_connections'),
+  CASE WHEN rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int
+    + coalesce(current_setting('reserved_connections', true)::int, 0) END,
+  (SELECT count(*) FROM pg_stat_activity
+    WHERE datid IS NOT NULL AND pid <> pg_backend_pid() AND coalesce(backend_type, 'client backend') = 'client backend'),
+  (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()),
+  nullif(rolconnlimit, -1),
+  pg_is_in_recovery()
+  FROM pg_roles WHERE rolname = session_user`
+
+async function factsOf(server: ServerConnection, { roles, user }: Whom): Promise<Facts> {
+  const [row] = await rowsOf(server, question)
+  if (!row) throw new Error('the origin does not know the role that it has let in')
+  const number = (at: number) => Number(row[at])
+  const limit = (at: number) => (row[at] === null ? null : number(at))
+  return {
+    ...{
+      version: String(row[0]),
+      tls: row[1] ?? null,
+      superuser: row[2] === 't',
+      readsAuthid: row[3] === 't',
+    },
+    ...{ maxConnections: number(4), reserved: number(5), others: number(6) },
+    ...{ databaseLimit: limit(7), roleLimit: limit(8), standby: row[9] === 't' },
+    ...(typeof roles === 'object' ? { authQuery: await tryAuthQuery(server, roles.query, user) } : {}),
+  }
+}
+
+async function tryAuthQuery(
+  server: ServerConnection,
+  query: string,
+  user: string,
+): Promise<Facts['authQuery'] & {}> {
+  try {
+    const [row] = await rowsOf(server, query.replaceAll('$1', quoteLiteral(user)))
+    return { row: row ?? null }
+  } catch (error) {
+    return { error: (error as Error).message }
+  }
+}
+
+function rowsOf(server: ServerConnection, sql: string): Promise<(string | null)[][]> {
+  return new Promise((resolve, reject) => {
+    ask(server, sql, answer => {
+      if ('rows' in answer) resolve(answer.rows)
+      else reject('lost' in answer ? answer.lost : new Error(answer.error.message))
+    })
+  })
+}

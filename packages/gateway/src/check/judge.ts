@@ -1,0 +1,220 @@
+/**
+ * What an origin's answers mean for the configuration, in plain words: what is well, what a person should know, what is
+ * wrong, and how to mend it.
+ *
+ * Pure: answers in, lines out.
+ */
+import type { ErrorFields } from '@sluice/wire'
+import { isMd5Stored, parseVerifier } from '@sluice/wire/authentication'
+import type { Address } from '../origin/dial.ts'
+import type { Examined, Facts, Whom } from './examine.ts'
+
+/** `warning`: it works, and will surprise. `wrong`: clients will hear errors. */
+export type Verdict = 'ok' | 'warning' | 'wrong'
+
+export interface Line {
+  readonly verdict: Verdict
+  readonly what: string
+  readonly cure?: string
+}
+
+export interface Judged extends Whom {
+  readonly connectionLimit: number
+  readonly anyDatabase: boolean
+}
+
+/** The connection that asks about roles, and the one that listens for clients in the database. */
+export const ownConnections = 2
+
+/**
+ * @param connections that Sluice may open at this server over all origins that are on it, its own included
+ * @returns at least one line per address
+ */
+export function judge(origin: Judged, examined: readonly Examined[], connections: number): Line[] {
+  const reached = examined.filter(each => each.is === 'reached')
+  return examined.flatMap(each => {
+    if (each.is === 'reached') return judgeFacts(origin, each, reached.length, connections)
+    const line = each.is === 'refused' ? refusal(each, origin) : unreachable(each, origin)
+    // The next host takes over.
+    return reached.length > 0 ? [{ ...line, verdict: 'warning' as const }] : [line]
+  })
+}
+
+function judgeFacts(
+  origin: Judged,
+  { address, ms, facts }: Examined & { is: 'reached' },
+  reached: number,
+  connections: number,
+): Line[] {
+  const way = facts.tls === null ? 'in plain text' : `encrypted (${facts.tls})`
+  return [
+    ok(
+      `${named(address)} is PostgreSQL ${facts.version}; "${origin.user}" logged in to "${origin.database}" in ${Math.round(ms)} ms, ${way}`,
+    ),
+    ...encryption(origin, address, facts),
+    ...(facts.standby
+      ? [
+          warning(
+            `${named(address)} is a standby: it takes no writes`,
+            reached > 1
+              ? 'Name the primary first: hosts are tried in turn.'
+              : 'Name the primary, unless only reads are wanted.',
+          ),
+        ]
+      : []),
+    room(facts, connections),
+    ...limits(origin, facts),
+    roles(origin, facts),
+  ]
+}
+
+function encryption({ origin }: Judged, address: Address, { tls }: Facts): Line[] {
+  if ('path' in address || isLoopback(address.host)) return []
+  if (tls === null)
+    return [
+      warning(
+        'passwords and data go over the network in plain text',
+        'Switch ssl on at the origin, and use sslmode=verify-full.',
+      ),
+    ]
+  const proven = origin.sslmode.startsWith('verify') || (origin.sslmode === 'require' && origin.authority)
+  return proven
+    ? []
+    : [
+        warning(
+          `sslmode=${origin.sslmode} does not check who answers`,
+          "Use sslmode=verify-full, with sslrootcert if the origin's certificate is not signed by a public authority.",
+        ),
+      ]
+}
+
+function room({ maxConnections, reserved, others }: Facts, connections: number): Line {
+  const allowed = maxConnections - reserved
+  const sum = `Sluice may open ${connections} connections here, its own included; PostgreSQL has ${allowed} for it (max_connections ${maxConnections}, ${reserved} reserved)`
+  const cure = (most: number) =>
+    most > ownConnections
+      ? `Set origin_connection_limit to ${most - ownConnections} at most (over all [[hyperdrive]] on this server), or raise max_connections.`
+      : 'Raise max_connections.'
+  if (connections > allowed)
+    return wrong(`${sum}: clients will hear "too many clients already"`, cure(allowed))
+  if (connections + others > allowed)
+    return warning(
+      `${sum}, of which others hold ${others} now`,
+      `Unless they are a running gateway's: ${cure(allowed - others)}`,
+    )
+  return ok(`${sum}; others hold ${others} now`)
+}
+
+function limits(
+  { user, database, connectionLimit }: Judged,
+  { databaseLimit, roleLimit, superuser }: Facts,
+): Line[] {
+  // A superuser is bound by neither.
+  if (superuser) return []
+  const wanted = connectionLimit + ownConnections
+  const tooLow = (what: string, limit: number | null, statement: string) =>
+    limit !== null && limit < wanted
+      ? [
+          wrong(
+            `${what} may have ${limit} connections, and Sluice may open ${wanted}`,
+            `${statement}, or lower origin_connection_limit.`,
+          ),
+        ]
+      : []
+  return [
+    ...tooLow(`role "${user}"`, roleLimit, `ALTER ROLE "${user}" CONNECTION LIMIT ${wanted}`),
+    ...tooLow(
+      `database "${database}"`,
+      databaseLimit,
+      `ALTER DATABASE "${database}" CONNECTION LIMIT ${wanted}`,
+    ),
+  ]
+}
+
+function roles({ user, roles }: Judged, { readsAuthid, authQuery }: Facts): Line {
+  if (roles === 'none') return ok(`"${user}" and the listed users may come in`)
+  if (roles === 'pg_authid')
+    return readsAuthid
+      ? ok('every role of the origin may come in with its own password (pg_authid can be read)')
+      : ok(`"${user}" and the listed users may come in; no other role, for "${user}" can't read pg_authid`)
+  if (authQuery === undefined) return ok('auth_query was not tried')
+  if ('error' in authQuery)
+    return wrong(
+      `auth_query fails: ${authQuery.error}`,
+      `Try it in psql, as "${user}", with a user's name for $1.`,
+    )
+  const { row } = authQuery
+  const [stored] = row ?? []
+  if (row === null) return ok(`auth_query works; it knows no user "${user}"`)
+  if (stored === null || parseVerifier(stored!)) return ok('auth_query works')
+  return wrong(
+    isMd5Stored(stored!)
+      ? `auth_query gives "${user}" an MD5 password: Sluice can't log in with it`
+      : "the first column of auth_query's answer is no password of pg_authid",
+    isMd5Stored(stored!)
+      ? 'Set the password anew with password_encryption = scram-sha-256.'
+      : 'It is rolpassword, and then, if you like, whether the role may log in and whether it has expired.',
+  )
+}
+
+function refusal({ address, fields }: { address: Address; fields: ErrorFields }, origin: Judged): Line {
+  const { user, database, password } = origin
+  const cures: Record<string, string> = {
+    '28P01':
+      password === undefined
+        ? 'Give the origin a password.'
+        : 'Is it the password of this user? A special character stands in a URL with % and its code.',
+    '28000': "pg_hba.conf of the origin lets this user in from here, or doesn't: its last lines decide.",
+    '3D000': `CREATE DATABASE "${database}", or name another one.`,
+    '42501': `GRANT CONNECT ON DATABASE "${database}" TO "${user}".`,
+    '53300': 'Others hold all its connections: raise max_connections, or find out who (pg_stat_activity).',
+    '57P03': 'It is starting or shutting down: try again.',
+  }
+  const cure = fields.hint ?? cures[fields.code]
+  return wrong(`${named(address)} refuses "${user}": ${fields.message} (${fields.code})`, cure)
+}
+
+function unreachable(
+  { address, error }: { address: Address; error: NodeJS.ErrnoException },
+  { connectTimeoutMs }: Judged,
+): Line {
+  const at = named(address)
+  switch (error.code) {
+    case 'ECONNREFUSED':
+    case 'ENOENT':
+      return wrong(
+        `nobody listens at ${at}`,
+        'Is PostgreSQL running? Is that its port, and does listen_addresses let others in?',
+      )
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return wrong(
+        `the name of ${at} has no address`,
+        'Is it spelt right? Can this machine ask a name server?',
+      )
+    default:
+      return wrong(
+        `${at} can't be used: ${error.message}`,
+        error.message.includes('did not answer')
+          ? `A firewall that drops packets looks like this; connect_timeout is ${connectTimeoutMs / 1_000} s.`
+          : undefined,
+      )
+  }
+}
+
+const ok = (what: string): Line => ({ verdict: 'ok', what })
+const line = (verdict: Verdict, what: string, cure?: string): Line => ({
+  ...{ verdict, what },
+  ...(cure === undefined ? {} : { cure }),
+})
+const warning = (what: string, cure?: string) => line('warning', what, cure)
+const wrong = (what: string, cure?: string) => line('wrong', what, cure)
+
+export const named = (address: Address) =>
+  'path' in address
+    ? address.path
+    : address.host.includes(':')
+      ? `[${address.host}]:${address.port}`
+      : `${address.host}:${address.port}`
+
+const isLoopback = (host: string) => host === 'localhost' || host === '::1' || host.startsWith('127.')
