@@ -6,7 +6,7 @@
  * that this file did not make is left alone, and the run ends with an error that names it.
  */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { makeRows, type Row } from './rows.ts'
@@ -15,9 +15,13 @@ const read = (name: string) => readFileSync(join(import.meta.dirname, name), 'ut
 
 const schema = read('schema.sql')
 
+const sources = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
+  .filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  .sort()
+
 /** Another string whenever the schema or a row may be another: compare it to know whether to make the data anew. */
 export const dataVersion: string = createHash('sha256')
-  .update([schema, ...['words.ts', 'random.ts', 'rows.ts', 'index.ts'].map(read)].join('\0'))
+  .update([schema, ...sources.map(read)].join('\0'))
   .digest('hex')
   .slice(0, 12)
 

@@ -49,6 +49,20 @@ export class Random {
     return from.filter((_, index) => taken.has(index))
   }
 
+  /** One of the names, as often as its share of the sum says. */
+  byShare<Name extends string>(shares: Record<Name, number>): Name {
+    const entries = Object.entries(shares) as [Name, number][]
+    let left = this.between(
+      1,
+      entries.reduce((sum, [, share]) => sum + share, 0),
+    )
+    for (const [name, share] of entries) {
+      left -= share
+      if (left <= 0) return name
+    }
+    throw new Error('unreachable: the shares were summed above')
+  }
+
   uuid(): string {
     const hex = Array.from({ length: 4 }, () => this.#next().toString(16).padStart(8, '0')).join('')
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`
