@@ -61,9 +61,10 @@ async function address(served: Served): Promise<string> {
   return at!
 }
 
-function through(at: string): pg.Client {
+function through(at: string, name?: string): pg.Client {
   const url = new URL(database.url)
   url.host = at
+  if (name) url.pathname = name
   const client = new pg.Client(url.href)
   client.on('error', () => {})
   return client
@@ -133,6 +134,32 @@ describe.each([
       `sluice serve: it can't listen on 127.0.0.1:${port}: another process listens there: stop it, or give --listen another port\n`,
     )
     server.close()
+  })
+
+  test('at SIGHUP the new configuration holds, and nobody is dropped', async () => {
+    const file = join(folder, `reload-${name}.toml`)
+    const withBinding = (binding: string) =>
+      writeFile(
+        file,
+        `listen = "127.0.0.1:0"\n[[hyperdrive]]\nbinding = "${binding}"\norigin = "${database.url}"\n`,
+      )
+    await withBinding('BEFORE')
+    const served = serve('--config', file)
+    const at = await address(served)
+    const client = through(at, 'BEFORE')
+    await client.connect()
+    await client.query('begin')
+    await expect(through(at, 'AFTER').connect()).rejects.toMatchObject({ code: '3D000' })
+    await withBinding('AFTER')
+    served.kill('SIGHUP')
+    await served.says(/info the configuration was read again/)
+    const late = through(at, 'AFTER')
+    await late.connect()
+    expect((await late.query('select 2 as two')).rows).toEqual([{ two: 2 }])
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    await Promise.all([client.end(), late.end()])
+    served.kill('SIGTERM')
+    expect(await served.exit).toBe(0)
   })
 
   test('at SIGHUP a configuration with a mistake changes nothing', async () => {

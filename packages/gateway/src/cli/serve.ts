@@ -64,7 +64,8 @@ async function serve(flags: Flags): Promise<number> {
     ...{ address: named(host, port), version, runtime: runtimeHere, pid: process.pid },
     ...{ config: config.file ?? undefined, origins: config.origins.map(labelOf).join(',') },
   })
-  process.on('SIGHUP', () => void reload(gateway, flags, options.tls, log))
+  const started = { flags, made: options.tls, listens: named(config.listen.host, config.listen.port) }
+  process.on('SIGHUP', () => void reload(gateway, started, log))
   await stopped(gateway, log)
   log.info('the gateway has stopped')
   return 0
@@ -80,12 +81,23 @@ async function gatewayOptions(config: GatewayConfig, made: ServerTls | null = nu
   }
 }
 
-async function reload(gateway: Gateway, flags: Flags, made: ServerTls | null, log: Log): Promise<void> {
+/** What a reload keeps of the start. */
+interface Started {
+  readonly flags: Flags
+  readonly made: ServerTls | null
+  readonly listens: string
+}
+
+async function reload(gateway: Gateway, { flags, made, listens }: Started, log: Log): Promise<void> {
   try {
     const config = await readConfig(flags, process.env)
     log.level = config.logLevel
     gateway.reload(await gatewayOptions(config, made))
     warnOf(config, log)
+    if (named(config.listen.host, config.listen.port) !== listens)
+      log.warn('where it listens changes with a restart only', {
+        listen: named(config.listen.host, config.listen.port),
+      })
     log.info('the configuration was read again', { config: config.file ?? undefined })
   } catch (error) {
     log.error('the configuration was not taken: what ran before runs on', { cause: (error as Error).message })

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { generate } from 'selfsigned'
 import { afterAll, describe, expect, test } from 'vitest'
 import { ConfigError } from './config-error.ts'
 import { type Flags, readConfig } from './read-config.ts'
@@ -101,6 +102,20 @@ pool_mode = "session"`
     expect((await read(`${minimal}auth_query = "${query}"`)).origins[0]!.roles).toEqual({ query })
     expect((await read(`${minimal}roles = "listed"`)).origins[0]!.roles).toBe('none')
   })
+})
+
+test('a certificate goes with its key, and paths begin at the file', async () => {
+  const made = await Promise.all([0, 1].map(() => generate([{ name: 'commonName', value: 'sluice' }])))
+  await writeFile(join(folder, 'c.pem'), made[0]!.cert)
+  await writeFile(join(folder, 'k.pem'), made[0]!.private)
+  await writeFile(join(folder, 'other.pem'), made[1]!.private)
+  const tls = (key: string) => `${minimal}[tls]\ncertificate = "c.pem"\nkey = "${key}"`
+  expect((await read(tls('k.pem'))).certificate).toEqual({
+    certificate: made[0]!.cert,
+    key: made[0]!.private,
+  })
+  await expect(read(tls('other.pem'))).rejects.toThrow('sluice.toml:6: key is not that of the certificate')
+  await expect(read(tls('c.pem'))).rejects.toThrow("sluice.toml:6: key names a file that can't be used: ")
 })
 
 describe('flags', () => {

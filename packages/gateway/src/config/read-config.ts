@@ -8,12 +8,13 @@
  * What a key may be, the schema says; what several mean together is judged on the way to GatewayConfig, and files that
  * are named are read. Whatever is wrong is a ConfigError: one line with the place and the cure, and no secret.
  */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { ConfigError } from './config-error.ts'
 import { readPem } from './origin.ts'
 import { type OriginConfig, originConfig } from './origin-config.ts'
-import { configuration, type logLevels } from './schema.ts'
+import { configuration, type logLevels, type tls as tlsShape } from './schema.ts'
 import { type Environment, Section } from './shape.ts'
 import { type Entry, isTable, readToml, type Table } from './toml.ts'
 
@@ -44,6 +45,8 @@ export interface GatewayConfig {
   readonly maxClients: number
   readonly logLevel: (typeof logLevels)[number]
 }
+
+type Tls = Section<typeof tlsShape.keys>
 
 /**
  * @param folder where paths begin that the command line names
@@ -126,19 +129,24 @@ function overlay({ entries }: Table, { origin, listen, poolSize, logLevel }: Fla
 
 const numberOr = (text: string) => (/^\d+$/.test(text) ? Number(text) : text)
 
-async function certificateOf(
-  tls: NonNullable<Section<typeof configuration.keys>['values']['tls']>,
-  folder: string,
-) {
-  const read = (key: 'certificate' | 'key' | 'client_authority', path: string) =>
-    readPem(resolve(folder, path), 'names a file').catch(error => tls.fail(key, error.message))
-  const { certificate, key, client_authority } = tls.values
-  return {
-    certificate: await read('certificate', certificate),
-    key: await read('key', key),
-    ...(client_authority === undefined
-      ? {}
-      : { clientAuthority: await read('client_authority', client_authority) }),
+async function certificateOf(tls: Tls, folder: string) {
+  const read = (name: keyof Tls['values'], path: string) =>
+    readPem(resolve(folder, path), 'names a file').catch(error => tls.fail(name, error.message))
+  const { values } = tls
+  const [certificate, key] = [await read('certificate', values.certificate), await read('key', values.key)]
+  const authority = values.client_authority && (await read('client_authority', values.client_authority))
+  const first = parsed(tls, 'certificate', () => new X509Certificate(certificate))
+  if (!first.checkPrivateKey(parsed(tls, 'key', () => createPrivateKey(key))))
+    tls.fail('key', 'is not that of the certificate')
+  if (authority) parsed(tls, 'client_authority', () => new X509Certificate(authority))
+  return { certificate, key, ...(authority ? { clientAuthority: authority } : {}) }
+}
+
+function parsed<T>(tls: Tls, name: keyof Tls['values'], parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    return tls.fail(name, `names a file that can't be used: ${(error as Error).message}`)
   }
 }
 
