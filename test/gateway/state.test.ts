@@ -283,3 +283,22 @@ describe('LISTEN', () => {
     expect(a.notifications).toEqual(['lasting:again'])
   })
 })
+
+describe('functions', () => {
+  test('what a function sets or locks is its caller’s alone', async () => {
+    await database.query(`
+      create function sets() returns void language plpgsql as $$ begin perform set_config('work_mem', '9MB', false); end $$;
+      create function locks() returns void language sql as $$ select pg_advisory_lock(99) $$;
+      create function unlocks() returns void language sql begin atomic select pg_advisory_unlock(99); end;
+      create function adds(a int, b int) returns int language sql as $$ select a + b $$`)
+    await a.query('select sets()')
+    expect(await value(b, 'show work_mem')).toBe('4MB')
+    expect(await value(a, 'show work_mem')).toBe('9MB')
+    await a.query('select locks()')
+    const waiting = b.query('select 1')
+    expect(await value(a, 'select adds(1, 2)')).toBe('3')
+    expect(b.heard).toEqual([])
+    await a.query('select unlocks()')
+    expect(await waiting).toContain('D(1)')
+  })
+})

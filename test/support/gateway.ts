@@ -55,7 +55,7 @@ export async function startGateway(
     transport: nodeTransport,
     clock: systemClock,
     random: Math.random,
-    planOf: (bytes, start, end) => plans.planOf(bytes, start, end),
+    planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
   })
   await gateway.start()
   const urlOf = (user: string, secret: string) =>

@@ -15,6 +15,7 @@ import { Limit } from './origin/limit.ts'
 import { Listener } from './origin/listener.ts'
 import { LoginRefused, Pool } from './origin/pool.ts'
 import type { Keeper } from './origin/server-connection.ts'
+import { Suspects } from './origin/suspects.ts'
 import type { StatementPlan } from './sql/plan.ts'
 import { quoteLiteral } from './sql/quote.ts'
 import type { Clock } from './transport/clock.ts'
@@ -54,7 +55,7 @@ export interface Surroundings {
   readonly transport: Transport
   readonly clock: Clock
   readonly random: () => number
-  readonly planOf: (bytes: Uint8Array, start: number, end: number) => StatementPlan
+  readonly planOf: (bytes: Uint8Array, start: number, end: number, asciiSafe: boolean) => StatementPlan
 }
 
 const ownParameters: readonly (readonly [string, string])[] = [
@@ -80,6 +81,7 @@ export class Backend {
   readonly #places = new Map<string, Place>()
   readonly #control: Control
   readonly #listeners = new Map<string, Listener>()
+  readonly #suspects = new Map<string, { control: Control; suspects: Suspects }>()
 
   constructor(options: OriginOptions, surroundings: Surroundings) {
     this.#options = options
@@ -160,6 +162,21 @@ export class Backend {
     return listener
   }
 
+  /** Functions of a database that may change the session of who calls them. */
+  suspectsOf(database: string): Suspects {
+    let known = this.#suspects.get(database)
+    if (!known) {
+      const control = new Control((keeper, signal) => this.#dialOwn(database, keeper, signal))
+      const suspects = new Suspects(
+        sql => control.query(sql),
+        () => this.#surroundings.clock.now(),
+      )
+      known = { control, suspects }
+      this.#suspects.set(database, known)
+    }
+    return known.suspects
+  }
+
   cancel(server: Parameters<typeof cancelOn>[0]): Promise<void> {
     const { transport, clock } = this.#surroundings
     const { origin, connectTimeoutMs } = this.options
@@ -173,6 +190,7 @@ export class Backend {
   close(): void {
     for (const { pool } of this.#places.values()) pool.close()
     for (const listener of this.#listeners.values()) listener.close()
+    for (const { control } of this.#suspects.values()) control.close()
     this.#control.close()
   }
 

@@ -43,7 +43,7 @@ export async function embedGateway({ origin, listen, folder }: EmbedOptions): Pr
     { ...config, tls: { side: 'server', ...certificate }, shutdownTimeoutMs, version: about.version },
     {
       ...{ transport: nodeTransport, clock: systemClock, random: Math.random },
-      planOf: (bytes, start, end) => plans.planOf(bytes, start, end),
+      planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
     },
   )
   await gateway.start()

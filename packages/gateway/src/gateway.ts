@@ -230,6 +230,7 @@ export class Gateway {
         queryTimeoutMs: backend.options.queryTimeoutMs,
         idleInTransactionTimeoutMs: backend.options.idleInTransactionTimeoutMs,
         planOf: this.#surroundings.planOf,
+        suspects: backend.suspectsOf(database),
         listener: () => backend.listenerOf(database),
         signal: (signal, processId) => this.#signal(signal, processId, { user, told }),
         cancel: server => backend.cancel(server),

@@ -53,7 +53,7 @@ async function serve(flags: Flags): Promise<number> {
   const options = await gatewayOptions(config)
   const gateway = new Gateway(options, {
     ...{ transport: await transportHere(), clock: clockHere, random: Math.random },
-    planOf: (bytes, start, end) => plans.planOf(bytes, start, end),
+    planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
   })
   await gateway.start().catch(error => {
     throw new CannotListen(config.listen, error)

@@ -46,6 +46,7 @@ import type { Refusal } from '../origin/refusal.ts'
 import { replay } from '../origin/replay.ts'
 import { type Holder, LastWords, type ServerConnection } from '../origin/server-connection.ts'
 import type { Statement } from '../origin/statement.ts'
+import type { Suspects } from '../origin/suspects.ts'
 import { Values } from '../origin/values.ts'
 import { Needs, type StatementPlan, Touches } from '../sql/plan.ts'
 import type { Socket, SocketHandler } from '../transport/transport.ts'
@@ -77,7 +78,9 @@ export interface SessionOptions extends Start {
   readonly idleInTransactionTimeoutMs: number
   /** A clock that a timer sets: good for time-outs of seconds, and free. */
   readonly time: { readonly now: number }
-  planOf(bytes: Uint8Array, start: number, end: number): StatementPlan
+  /** @param asciiSafe false: a byte that looks like ASCII may be a part of another character */
+  planOf(bytes: Uint8Array, start: number, end: number, asciiSafe: boolean): StatementPlan
+  readonly suspects: Suspects
   /** Cancels or ends another client of the gateway's. */
   readonly signal: OnSignal
   /** The listener of the client's database. */
@@ -109,6 +112,16 @@ const longestMessage = 134_217_728
 const mostLeftovers = 20
 /** Prepared statements of one client. */
 const statementsPerClient = 10_000
+/** Encodings in which a quote or a backslash may be the second byte of a character. */
+const notAsciiSafe: ReadonlySet<string> = new Set([
+  'SJIS',
+  'SHIFT_JIS_2004',
+  'BIG5',
+  'GBK',
+  'UHC',
+  'GB18030',
+  'JOHAB',
+])
 /** Needs for which a text is not sent as it came. */
 const rewritten = Needs.backendSignal | Needs.statementNames
 /** How long a server may take to answer a cancel request. */
@@ -134,6 +147,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   /** What the unit that is being taken touches and needs: bits of Touches and Needs. */
   #unitTouches = 0
   #unitNeeds = 0
+  /** Whether the client's encoding is one whose bytes mean what they look like, and in which values that was read. */
+  #asciiSafe = true
+  #encodingIn: Values | null = null
   /** The server takes COPY data. */
   #copying = false
   /** ReadyForQuery is kept back until the probe is done. */
@@ -159,7 +175,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       names: this.#names,
       statements: options.pool.statements,
       settings: null,
-      planOf: options.planOf,
+      planOf: (bytes, start, end) => this.#planOf(bytes, start, end),
       onPlan: plan => this.#onPlan(plan),
       onUnnamedSetting: message => this.#traces.onUnnamedSetting(message),
       onSignal: options.signal,
@@ -409,9 +425,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (!client.whole && !(client.length > largeBytes && client.full)) return false
     const { bytes, at } = client
     const plan =
-      client.type === Query
-        ? this.#options.planOf(bytes, at + 5, Math.min(at + client.length - 1, client.end))
-        : null
+      client.type === Query ? this.#planOf(bytes, at + 5, Math.min(at + client.length - 1, client.end)) : null
     if (plan?.deallocates && this.#deallocateHere(plan)) return true
     const server = this.#acquire()
     if (!server) return false
@@ -419,7 +433,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     this.#unitTouches = 0
     this.#unitNeeds = 0
     if (plan) this.#onPlan(plan)
-    else this.#traces.onUnknown()
+    // Of a large text only the beginning was read.
+    if (plan === null || client.length > largeBytes) this.#traces.onUnknown()
     if (plan?.unknownSettings) this.#traces.onUnnamedSetting(bytes.subarray(at, client.end))
     this.#clearSequences(server)
     this.#names.unnamed = null
@@ -721,7 +736,20 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     return server.pipeline.begin(this)
   }
 
+  #planOf(bytes: Uint8Array, start: number, end: number): StatementPlan {
+    if (end - start > largeBytes) this.#traces.onUnknown()
+    const reported = this.#server?.reported ?? this.#told
+    if (reported !== this.#encodingIn) {
+      this.#encodingIn = reported
+      this.#asciiSafe = !notAsciiSafe.has(reported.byName.get('client_encoding') ?? '')
+    }
+    return this.#options.planOf(bytes, start, end, this.#asciiSafe)
+  }
+
   #onPlan(plan: StatementPlan): void {
+    const { suspects } = this.#options
+    if (plan.changesSchema) suspects.forget()
+    if (plan.functions.length > 0 && suspects.has(plan.functions)) this.#traces.onUnknown()
     this.#unitTouches |= plan.touches
     this.#unitNeeds |= plan.needs
     this.#traces.onPlan(plan)

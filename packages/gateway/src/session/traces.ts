@@ -82,7 +82,7 @@ export class Traces {
       if (this.#customs.size < mostCustoms) this.#customs.add(name.toLowerCase())
   }
 
-  /** A function was called by its number: any may be. */
+  /** A function was called that may do anything. */
   onUnknown(): void {
     this.touched |=
       Touches.settings | Touches.advisoryLock | Touches.temporary | Touches.holdCursor | Touches.sqlPrepare
