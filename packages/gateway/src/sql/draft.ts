@@ -26,8 +26,6 @@ export class Draft {
   changesSchema = false
   deallocates: StatementPlan['deallocates'] = null
   readonly channels: StatementPlan['channels'][number][] = []
-  /** A literal of the text was read. */
-  byLiterals = false
   readonly #customSettings = new Set<string>()
   readonly #functions = new Set<string>()
 

@@ -24,3 +24,12 @@ export const functionEffects: ReadonlyMap<string, Effect> = new Map<string, Effe
   ['pg_cancel_backend', { needs: Needs.backendSignal }],
   ['pg_terminate_backend', { needs: Needs.backendSignal }],
 ])
+
+/** They run SQL that they are given as a value. */
+export const runsSql: ReadonlySet<string> = new Set([
+  'query_to_xml',
+  'query_to_xmlschema',
+  'query_to_xml_and_xmlschema',
+  'ts_rewrite',
+  'ts_stat',
+])

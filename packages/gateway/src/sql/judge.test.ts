@@ -5,7 +5,7 @@ import { Needs, type StatementPlan, Touches } from './plan.ts'
 
 beforeAll(() => loadModule())
 
-const planOf = (sql: string): StatementPlan => judge(parseSync(sql)).plan
+const planOf = (sql: string): StatementPlan => judge(parseSync(sql).stmts ?? [])
 
 /** `settings reset`: the bits by name, in the order of the table. */
 const words = (bits: number, table: Readonly<Record<string, number>>): string =>

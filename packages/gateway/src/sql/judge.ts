@@ -27,7 +27,7 @@ import type {
 } from 'libpg-query'
 import { builtinFunctions } from './builtin-functions.ts'
 import { Draft } from './draft.ts'
-import { functionEffects } from './function-effects.ts'
+import { functionEffects, runsSql } from './function-effects.ts'
 import { Needs, type StatementPlan, Touches } from './plan.ts'
 
 /** CURSOR_OPT_HOLD of parsenodes.h. */
@@ -109,15 +109,8 @@ const discardsAll =
   Touches.unlisten |
   Touches.sequences
 
-export interface Judgement {
-  readonly plan: StatementPlan
-  /** Another text of the same shape may have another plan: a literal was read. */
-  readonly byLiterals: boolean
-}
-
-export function judge(tree: ParseResult): Judgement {
+export function judge(statements: NonNullable<ParseResult['stmts']>): StatementPlan {
   const draft = new Draft()
-  const statements = tree.stmts ?? []
   for (const { stmt } of statements) {
     if (!stmt) continue
     const kind = Object.keys(stmt)[0] ?? ''
@@ -126,7 +119,7 @@ export function judge(tree: ParseResult): Judgement {
   }
   const only = statements.length === 1 ? statements[0]?.stmt : undefined
   if (only && 'DeallocateStmt' in only) draft.deallocates = deallocated(only.DeallocateStmt as DeallocateStmt)
-  return { plan: draft.plan(statements.length), byLiterals: draft.byLiterals }
+  return draft.plan(statements.length)
 }
 
 function walk(draft: Draft, node: object): void {
@@ -168,10 +161,11 @@ function onCall(draft: Draft, node: FuncCall): void {
   if (builtin && name === 'set_config') onSetConfig(draft, node)
   else if (builtin && functionEffects.has(name)) draft.calls(functionEffects.get(name)!)
   else if (!builtin || !builtinFunctions.has(name)) draft.callsUnknown(names.join('.'))
+  if (builtin && runsSql.has(name)) draft.runsUnseen()
 }
 
+/** The name is the one literal that a plan depends on: shape.ts keeps it. */
 function onSetConfig(draft: Draft, { args = [] }: FuncCall): void {
-  draft.byLiterals = true
   const [name, value, isLocal] = args.map(constant)
   if (args.length === 3 && isLocal?.boolval?.boolval === true) return
   draft.touch(Touches.settings)

@@ -63,7 +63,8 @@ export interface StatementPlan {
   readonly channels: readonly { readonly does: 'listen' | 'unlisten'; readonly channel: string }[]
   /**
    * Functions that it calls and the text can't judge: as written, lower case unless quoted, with the schema if there
-   * is one. None of pg_catalog's that are known to be harmless.
+   * is one. None of pg_catalog's that are known to be harmless: a name without a schema is taken for pg_catalog's if
+   * PostgreSQL 18 has it there, although a function of the same name and other types may stand elsewhere on the path.
    */
   readonly functions: readonly string[]
   /** How many statements it has; -1 if it could not be read (too long, or PostgreSQL's grammar refuses it). */
