@@ -290,6 +290,35 @@ describe('prepared statements', () => {
     expect(await client.ready()).toEqual(['E 26000', 'Z I'])
   })
 
+  test('DEALLOCATE by the extended protocol ends what was made by Parse, too', async () => {
+    client.send(parse('d1', 'select 1'), parse('d2', 'select 2'), sync())
+    await client.ready()
+    const deallocate = [parse('', 'deallocate d1'), bind('', ''), describes('P', ''), execute(), sync()]
+    client.send(...deallocate)
+    expect(await client.ready()).toEqual(['1', '2', 'n', 'C(DEALLOCATE)', 'Z I'])
+    client.send(...deallocate)
+    expect(await client.ready()).toEqual(['1', '2', 'n', 'E 26000', 'Z I'])
+    client.send(parse('d1', 'select 3'), bind('', 'd1'), execute(), bind('', 'd2'), execute(), sync())
+    expect(await client.ready()).toEqual([
+      ...['1', '2', 'D(3)', 'C(SELECT 1)', '2', 'D(2)', 'C(SELECT 1)', 'Z I'],
+    ])
+    client.send(...deallocate)
+    expect(await client.ready()).toEqual(['1', '2', 'n', 'C(DEALLOCATE)', 'Z I'])
+  })
+
+  test('a DEALLOCATE that fails with its transaction ends nothing', async () => {
+    client.send(parse('d1', 'select 1'), sync())
+    await client.ready()
+    await client.query('begin')
+    await client.query('select 1/0')
+    client.send(parse('', 'deallocate d1'), bind('', ''), execute(), sync())
+    expect(await client.ready()).toEqual(['E 25P02', 'Z E'])
+    await client.query('rollback')
+    client.send(bind('', 'd1'), execute(), sync())
+    expect(await client.ready()).toEqual(['2', 'D(1)', 'C(SELECT 1)', 'Z I'])
+    expect(await other.query('prepare d1 as select 1')).toEqual(['C(PREPARE)', 'Z I'])
+  })
+
   test('after DDL a statement that means something else is refused as PostgreSQL refuses it, and its next Parse succeeds', async () => {
     await database.query(
       'drop table if exists changing; create table changing (a int); insert into changing values (1)',

@@ -7,13 +7,14 @@
  *     Bind, Describe s1          the same of sluice_7                what the server says
  *     Bind, Describe, unknown    the same, untouched                 26000
  *     Close s1                   nothing                             CloseComplete, said by the gateway
+ *     Bind of DEALLOCATE s1      Parse s1 '', and the same          what the server says
  *     anything of portals        untouched
  *
  * Errors are left to the server, so that they come in their place, with their side effects and their words.
  * What a connection lacks is prepared before the series (`survey`), by an exchange of the gateway's own: the answer
  * tells whether the statement still means what the client was told.
  */
-import { Bind, Close, Describe, describe as describes, Parse } from '@sluice/wire'
+import { Bind, Close, close, Describe, describe as describes, Parse, parse } from '@sluice/wire'
 import type { Exchange } from '../exchange/index.ts'
 import type { ServerConnection } from '../origin/server-connection.ts'
 import { makeStatement, type Statement, type Statements } from '../origin/statement.ts'
@@ -65,7 +66,7 @@ export function passMessage(
       return
     case Bind: {
       const portalEnd = nulAfter(bytes, at + 5, end)
-      signalBound(context, bytes, at, portalEnd + 1, end)
+      onBound(context, bytes, at, portalEnd + 1, end)
       passNamed(context, bytes, at, portalEnd + 1, end, length)
       break
     }
@@ -159,13 +160,33 @@ function rewritten(
   return bytes
 }
 
-/** The statement that is bound may signal a client. */
-function signalBound(context: Context, bytes: Uint8Array, at: number, nameStart: number, end: number): void {
+/** The statement that is bound may signal a client, or deallocate a statement. */
+function onBound(context: Context, bytes: Uint8Array, at: number, nameStart: number, end: number): void {
   const { names } = context
   const nameEnd = nulAfter(bytes, nameStart, end)
   const statement = nameEnd === nameStart ? names.unnamed : names.get(text(bytes, nameStart, nameEnd))
-  if (!statement || (statement.plan.needs & Needs.backendSignal) === 0) return
-  sendSignals(Buffer.from(statement.parse).toString('latin1'), boundValues(bytes, at, end), context.onSignal)
+  if (!statement) return
+  const { needs, deallocates } = statement.plan
+  if ((needs & Needs.backendSignal) !== 0)
+    sendSignals(
+      Buffer.from(statement.parse).toString('latin1'),
+      boundValues(bytes, at, end),
+      context.onSignal,
+    )
+  if (deallocates !== null && deallocates !== 'all') lend(context, deallocates.name)
+}
+
+/**
+ * A DEALLOCATE of a statement that a Parse made. The server knows that one by another name, and others use it: it gets
+ * an empty one to deallocate.
+ */
+function lend({ exchange, names, server }: Context, name: string): void {
+  if (!names.get(name)) return
+  // What an error leaves there of a name that was lent before.
+  exchange.edit({ at: exchange.asked++, does: 'swallow' })
+  server.send(close('S', name))
+  exchange.edit({ at: exchange.asked++, does: 'swallow', onUndone: names.delete(name) })
+  server.send(parse(name, ''))
 }
 
 function passClose(context: Context, bytes: Uint8Array, at: number, end: number): void {
