@@ -1,9 +1,12 @@
 /** Who comes in, and how the gateway then comes in at the origin. */
+import tls from 'node:tls'
+import { startupMessage } from '@sluice/wire'
 import pg from 'pg'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { OriginOptions } from '../../packages/gateway/src/gateway.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
-import { freshDatabase } from '../support/postgres.ts'
+import { freshDatabase, startTlsPostgres } from '../support/postgres.ts'
 import { rawClient } from '../support/raw-client.ts'
 
 const database = await freshDatabase()
@@ -132,4 +135,71 @@ test('after a reload with a higher limit, who waited in vain gets a connection',
   expect(await client.query('commit')).toContain('Z I')
   client.destroy()
   other.destroy()
+})
+
+describe('TLS at once, without an SSLRequest', () => {
+  const handshake = (ALPNProtocols: string[]) =>
+    new Promise<string>(resolve => {
+      const { port } = new URL(gateway.url)
+      const socket = tls.connect({
+        port: Number(port),
+        host: '127.0.0.1',
+        rejectUnauthorized: false,
+        ALPNProtocols,
+      })
+      socket.once('secureConnect', () => {
+        socket.write(startupMessage({ user: 'sluice', database: database.name }))
+        socket.once('data', chunk => {
+          resolve(`${socket.alpnProtocol} ${String.fromCharCode(chunk[0]!)}`)
+          socket.destroy()
+        })
+      })
+      socket.once('error', () => resolve('refused'))
+      socket.once('close', () => resolve('closed'))
+    })
+
+  test('is PostgreSQL’s by ALPN, and nothing else', async () => {
+    expect(await handshake(['postgresql'])).toBe('postgresql R')
+    expect(await handshake(['h2'])).toBe('refused')
+    expect(await handshake([])).toBe('closed')
+  })
+})
+
+test('of several hosts the first that answers is taken', async () => {
+  const { hostname, port } = new URL(database.url)
+  await using several = await startGateway(database.url, {
+    origin: {
+      addresses: [
+        { host: hostname, port: 1 },
+        { host: hostname, port: Number(port) },
+      ],
+      sslmode: 'disable',
+    },
+  })
+  expect(await whoAmI(several.url)).toBe('sluice')
+})
+
+describe('TLS to the origin', () => {
+  test('is as sslmode says', async () => {
+    await using origin = await startTlsPostgres()
+    const { hostname, port } = new URL(origin.url)
+    const addresses = [{ host: hostname, port: Number(port) }]
+    const named = [{ host: 'localhost', port: Number(port) }]
+    const isEncrypted = async (how: Partial<OriginOptions['origin']>) => {
+      await using secure = await startGateway(origin.url, {
+        origin: { addresses, sslmode: 'require', ...how },
+        connectTimeoutMs: 500,
+      })
+      const client = await rawClient(secure.url)
+      const heard = await client.query('select ssl from pg_stat_ssl where pid = pg_backend_pid()')
+      client.destroy()
+      return heard.find(word => word.startsWith('D('))
+    }
+    expect(await isEncrypted({ sslmode: 'disable' })).toBe('D(f)')
+    expect(await isEncrypted({ sslmode: 'prefer' })).toBe('D(t)')
+    expect(await isEncrypted({ sslmode: 'require' })).toBe('D(t)')
+    expect(await isEncrypted({ sslmode: 'verify-ca', authority: origin.ca })).toBe('D(t)')
+    expect(await isEncrypted({ sslmode: 'verify-full', authority: origin.ca, addresses: named })).toBe('D(t)')
+    await expect(isEncrypted({ sslmode: 'verify-ca' })).rejects.toMatchObject({ code: '08006' })
+  })
 })

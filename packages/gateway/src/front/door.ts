@@ -145,8 +145,14 @@ class Entry implements SocketHandler {
   #handshake(alreadyRead: Uint8Array | null): void {
     const tls = this.#tls
     if (!tls) throw new Error('a handshake was begun without a certificate')
-    this.#socket.startTls(alreadyRead ? { ...tls, alreadyRead } : tls).then(
-      () => this.#startup.secured(this.#socket.tls?.serverCertificate ?? null),
+    const socket = this.#socket
+    const direct = alreadyRead ? { alreadyRead } : {}
+    socket.startTls({ ...tls, alpn, ...direct }).then(
+      () => {
+        // As PostgreSQL: without ALPN it could be the content of another protocol, sent here by who stands between.
+        if (alreadyRead && socket.tls?.alpn === null) this.end()
+        else this.#startup.secured(socket.tls?.serverCertificate ?? null)
+      },
       () => this.#finish(),
     )
   }
@@ -160,6 +166,9 @@ class Entry implements SocketHandler {
     ])
   }
 }
+
+/** What PostgreSQL's protocol is called in ALPN. */
+const alpn = ['postgresql']
 
 const tooSlow = (ms: number) =>
   fatal('08006', `the login was not complete within login_timeout (${ms / 1_000} s)`)
