@@ -289,7 +289,8 @@ export class Pipeline {
   #parameterStatus(start: number, end: number): void {
     const bytes = this.#chunk
     const nameEnd = bytes.indexOf(0, start + headerBytes)
-    if (nameEnd === -1 || nameEnd >= end - 1) throw new ProtocolError('a ParameterStatus without a value')
+    if (nameEnd === -1 || nameEnd >= end - 1 || bytes.indexOf(0, nameEnd + 1) !== end - 1)
+      throw new ProtocolError('a ParameterStatus that is not a name and a value')
     const name = utf8.decode(bytes.subarray(start + headerBytes, nameEnd))
     this.#voice.onParameterStatus(name, utf8.decode(bytes.subarray(nameEnd + 1, end - 1)))
   }

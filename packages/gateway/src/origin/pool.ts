@@ -264,6 +264,7 @@ export class Pool implements Keeper {
     let server: ServerConnection
     try {
       server = await open(this, this.#closing.signal)
+      if (server.closed) throw new Error('the server closed the connection right after the login')
     } catch (error) {
       this.#opening--
       limit.open--

@@ -194,16 +194,16 @@ export class ServerConnection implements SocketHandler, ServerVoice {
     try {
       // One that has nothing more to say may be given on at once: nobody would resume it.
       if (!this.pipeline.feed(chunk) && !this.pipeline.settled) this.#socket.pause()
+      if (this.#afterFeed.length > 0) {
+        const calls = this.#afterFeed
+        this.#afterFeed = []
+        for (const call of calls) call()
+      }
+      this.holder?.onFed(this.pipeline.settled)
     } catch (error) {
+      // Whoever stumbled over what it said: it can't be understood, and costs its owners this connection, no more.
       this.destroy(error as Error)
-      return
     }
-    if (this.#afterFeed.length > 0) {
-      const calls = this.#afterFeed
-      this.#afterFeed = []
-      for (const call of calls) call()
-    }
-    this.holder?.onFed(this.pipeline.settled)
   }
 
   onDrain(): void {

@@ -270,6 +270,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
         void this.#cancelOn(server)
       } else if (forMs > queryTimeoutMs + cancelGraceMs)
         server.destroy(new Error('it did not answer a cancel request'))
+    } else if (this.#phase === 'preparing' || this.#phase === 'leaving') {
+      if (queryTimeoutMs > 0 && forMs > queryTimeoutMs + cancelGraceMs)
+        server.destroy(new Error('it did not answer a query of the gateway'))
     } else if (
       this.#phase === 'ready' &&
       server.pipeline.status !== 'I' &&
@@ -654,6 +657,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     done: (answer: Exclude<OwnAnswer, { lost: Error }>) => void,
   ): void {
     if (this.#phase !== 'leaving') this.#phase = 'preparing'
+    this.#since = this.#options.time.now
     ask(server, sql, answer => {
       if ('lost' in answer) this.onServerGone(answer.lost)
       else if (this.#phase !== 'over') done(answer)
@@ -836,12 +840,14 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #probe(server: ServerConnection): void {
     const { sql, read } = this.#traces.probe()
     this.#ask(server, sql, answer => {
-      if ('error' in answer) {
+      const row = 'rows' in answer ? answer.rows[0] : undefined
+      if (!row) {
         // What the session is like can't be told, so it can be neither shared nor carried to another connection.
-        server.destroy(new Error(`its state could not be read: ${answer.error.message}`))
+        const why = 'error' in answer ? answer.error.message : 'no row came'
+        server.destroy(new Error(`its state could not be read: ${why}`))
         return
       }
-      const { has, channels } = read(answer.rows[0]!)
+      const { has, channels } = read(row)
       server.has = has
       for (const channel of this.#traces.unlistens.splice(0)) this.#channels.remove(channel)
       this.#subscribe(server, channels)
@@ -920,7 +926,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (!server || server.closed) this.#end()
     else if (server.pipeline.status !== 'I')
       this.#ask(server, 'ROLLBACK', answer => {
-        if ('rows' in answer) this.#putInOrder()
+        if (answer.status === 'I') this.#putInOrder()
         else server.destroy(new Error('its transaction could not be rolled back'))
       })
     else if (this.#traces.touched !== 0 || this.#traces.keeps) {
