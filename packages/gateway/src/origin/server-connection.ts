@@ -141,9 +141,17 @@ export class ServerConnection implements SocketHandler, ServerVoice {
     return this.#socket.pending
   }
 
-  /** Bytes go out together, at the next flush. */
+  /** Bytes go out together, at the next flush. Those that lie behind each other, untouched messages, stay one piece. */
   send(bytes: Uint8Array): void {
-    this.#out.push(bytes)
+    const out = this.#out
+    const last = out[out.length - 1]
+    if (
+      last !== undefined &&
+      last.buffer === bytes.buffer &&
+      last.byteOffset + last.length === bytes.byteOffset
+    )
+      out[out.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + bytes.length)
+    else out.push(bytes)
   }
 
   /** @returns false to ask for a pause: `onServerDrain` tells its end */
