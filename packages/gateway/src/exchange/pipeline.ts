@@ -87,6 +87,11 @@ export class Pipeline {
     return this.#queue.length
   }
 
+  /** A large message has gone on in part. */
+  get passing(): boolean {
+    return this.#passing > 0 && !this.#dropping
+  }
+
   /** True while an exchange in flight has edits: what it makes or closes is not known yet. */
   get edited(): boolean {
     for (const exchange of this.#queue) if (exchange.edits !== null && exchange.edits.length > 0) return true
@@ -131,24 +136,30 @@ export class Pipeline {
       this.#passing -= at
       if (this.#dropping) this.#from = at
     }
-    while (length - at >= headerBytes) {
-      const type = chunk[at]!
-      const size = (chunk[at + 1]! << 24) | (chunk[at + 2]! << 16) | (chunk[at + 3]! << 8) | chunk[at + 4]!
-      if (size < 4 || (type === ParameterStatus && size > smallBytes))
-        throw new ProtocolError(`a message of type ${type} claims ${size} bytes`)
-      const end = at + 1 + size
-      if (end > length) {
-        const row = type === DataRow || type === CopyData
-        if (!row && length - at < smallBytes) break
-        // Too large to be held back. What stands in its first piece is all that is read of it.
-        if (!row) this.#message(type, at, length)
-        this.#dropping = this.#from === length
-        this.#passing = end - length
-        at = length
-        break
+    try {
+      while (length - at >= headerBytes) {
+        const type = chunk[at]!
+        const size = (chunk[at + 1]! << 24) | (chunk[at + 2]! << 16) | (chunk[at + 3]! << 8) | chunk[at + 4]!
+        if (size < 4 || (type === ParameterStatus && size > smallBytes))
+          throw new ProtocolError(`a message of type ${type} claims ${size} bytes`)
+        const end = at + 1 + size
+        if (end > length) {
+          const row = type === DataRow || type === CopyData
+          if (!row && length - at < smallBytes) break
+          // Too large to be held back. What stands in its first piece is all that is read of it.
+          if (!row) this.#message(type, at, length)
+          this.#dropping = this.#from === length
+          this.#passing = end - length
+          at = length
+          break
+        }
+        if (type !== DataRow && type !== CopyData) this.#message(type, at, end)
+        at = end
       }
-      if (type !== DataRow && type !== CopyData) this.#message(type, at, end)
-      at = end
+    } catch (error) {
+      // What stands before the fault is whole, and its owner must not be left in the middle of a message.
+      this.#handOn(at)
+      throw error
     }
     this.#handOn(at)
     // A copy, so that a few bytes do not keep a whole chunk in memory.

@@ -249,7 +249,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   /** Ends the session with a last word, at once: what is in flight is cancelled and rolled back. */
   terminate(refusal: Refusal): void {
     if (this.#phase === 'over' || this.#phase === 'leaving') return
-    this.#client.say(refused(refusal, 'FATAL'))
+    this.#sayLast(refusal)
     this.#client.hangUp()
     // Nothing more is said, so a client that does not read must not keep it.
     this.#server?.resume()
@@ -270,9 +270,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
         void this.#cancelOn(server)
       } else if (forMs > queryTimeoutMs + cancelGraceMs)
         server.destroy(new Error('it did not answer a cancel request'))
-    } else if (this.#phase === 'preparing' || this.#phase === 'leaving') {
+    } else if (this.#phase !== 'ready' || !server.pipeline.settled) {
       if (queryTimeoutMs > 0 && forMs > queryTimeoutMs + cancelGraceMs)
-        server.destroy(new Error('it did not answer a query of the gateway'))
+        server.destroy(new Error('it did not end its answer to the gateway'))
     } else if (
       this.#phase === 'ready' &&
       server.pipeline.status !== 'I' &&
@@ -331,6 +331,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     this.#inFlight--
     if (this.#open === exchange) this.#open = null
     this.#since = this.#options.time.now
+    // What the server reported on the way has passed.
+    if (this.#server) this.#told = this.#server.reported
   }
 
   onFed(settled: boolean): void {
@@ -356,11 +358,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   /** What the client had on its connection is gone with it: as with a connection of its own, so is its session. */
   onServerGone(cause: Error): void {
     if (this.#phase === 'over') return
+    if (!this.#fatal) this.#sayLast(cause instanceof LastWords ? cause.fields : serverLost(cause.message))
     this.#server = null
-    if (!this.#fatal)
-      this.#client.say(
-        refused(cause instanceof LastWords ? cause.fields : serverLost(cause.message), 'FATAL'),
-      )
     this.#end()
   }
 
@@ -590,6 +589,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const server = this.#server!
     server.retired = true
     server.send(this.#client.takeMessage())
+    this.#copying = false
     this.#phase = 'awaiting'
     return true
   }
@@ -896,6 +896,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     } else this.#skipping = true
   }
 
+  /** Not in the middle of a message: it would be read as a part of it. */
+  #sayLast(refusal: Refusal): void {
+    if (!this.#server?.pipeline.passing) this.#client.say(refused(refusal, 'FATAL'))
+  }
+
   #cancelOn(server: ServerConnection): Promise<void> {
     const { pool, cancel } = this.#options
     server.cancelling++
@@ -915,8 +920,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       // In the middle of a series, a message or a COPY: its state can't be told.
       this.#server = null
       server.holder = null
-      server.destroy(new Error('its client went away in the middle of a series'))
+      // First over: what was cut off by the client itself is no news to it.
       this.#end()
+      server.destroy(new Error('its client went away in the middle of a series'))
     } else if (this.#inFlight === 0 && before !== 'preparing') this.#putInOrder()
   }
 
