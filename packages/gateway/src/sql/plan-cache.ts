@@ -15,7 +15,7 @@ interface Entry {
 }
 
 /** What an entry takes besides its shape and the names in its plan: objects and its place in the map. */
-const entryBytes = 400
+const entryBytes = 500
 
 export class PlanCache {
   readonly #mostBytes: number

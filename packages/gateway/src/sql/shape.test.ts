@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { fingerprintSync, loadModule, parseSync } from 'libpg-query'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { freshDatabase } from '../../../../test/support/postgres.ts'
+import { repeated } from './folded-output.ts'
 import { judge } from './judge.ts'
-import { repeated, Shape } from './shape.ts'
+import { Shape } from './shape.ts'
 import { dressed, statements, undressed } from './test/statements.ts'
 
 const database = await freshDatabase()
@@ -90,6 +91,8 @@ describe('the shape', () => {
     ['values ((1)),((2)); values (1),(2)', 'values((0))¹;values(0)¹'],
     ['select * from (values (1),(2)) v, f((1),(2))', 'select * from(values(0)¹)v,f((0),(0))'],
     ['select (a, b) in ((1, 2), (3, 4)), f((1), (2))', 'select(a,b)in((0,0)¹),f((0),(0))'],
+    ['select f(a in ((1), (2)), (3), (4)), (5)', 'select f(a in((0)¹),(0),(0)),(0)'],
+    ['select array[(values (1))], (2); values (1); , (1)', 'select array[(values(0))],(0);values(0);,(0)'],
     ['values (1, (values (2),(3)))', 'values(0,(values(0),(0)))'],
 
     // Names of parameters

@@ -26,6 +26,7 @@ const patterns = [
   'declare c cursor with hold for select ? || ?',
   'do ?',
   'select a from t where (a, b) in ( ^ )',
+  'select f( (a, b) in ( ^ ) , ( # , ? ) , ( # , ? ) ) , ( # , ? ) from t where ( # ) = any( values ( # ) , ( # ) )',
 ]
 
 export const statements = fc.constantFrom(...patterns)
