@@ -14,7 +14,8 @@ import { type Pin, probeSql, readProbe } from './probe.ts'
 const modeParameter = 'sluice.pool_mode'
 
 const latin1 = new TextDecoder('latin1')
-const dottedNames = /[a-z_][\w$]*(?:\.[a-z_][\w$]*)+/gi
+/** Names with dots among them; no pattern that could begin anew within a word, which takes the square of its length. */
+const words = /[\w$.]+/g
 const searchedBytes = 16_384
 /** Names of one client's that are asked for. */
 const mostCustoms = 200
@@ -78,8 +79,13 @@ export class Traces {
    */
   onUnnamedSetting(bytes: Uint8Array): void {
     const text = latin1.decode(bytes.subarray(0, searchedBytes))
-    for (const [name] of text.matchAll(dottedNames))
-      if (this.#customs.size < mostCustoms) this.#customs.add(name.toLowerCase())
+    for (const [word] of text.matchAll(words)) {
+      // Before a bound value stands its length, whose last byte may look like a digit.
+      const start = word.search(/[a-z_]/i)
+      const name = start < 0 ? '' : word.slice(start).toLowerCase()
+      const dot = name.indexOf('.')
+      if (dot > 0 && dot < name.length - 1 && this.#customs.size < mostCustoms) this.#customs.add(name)
+    }
   }
 
   /** A function was called that may do anything. */

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { Values } from '../origin/values.ts'
+import { Traces } from './traces.ts'
+
+const traces = () => new Traces({ user: 'app', base: Values.none, mode: 'transaction' })
+const askedFor = (text: string) => {
+  const some = traces()
+  some.onUnnamedSetting(Buffer.from(text))
+  return [...some.probe().sql.matchAll(/current_setting\('([^']*)', true\)/g)].map(([, name]) => name)
+}
+
+test('each word with a dot may be the name of a parameter', () => {
+  expect(askedFor(`select set_config('My.own', $1, false), 1.5, t.x`)).toEqual([
+    ...['sluice.pool_mode', 'my.own', 't.x'],
+  ])
+})
+
+test('a length before a name is not taken for a part of it', () => {
+  expect(askedFor('\0\0\0\x37app.tenant\0')).toContain('app.tenant')
+})
