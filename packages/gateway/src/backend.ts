@@ -16,6 +16,7 @@ import { Listener } from './origin/listener.ts'
 import { LoginRefused, Pool } from './origin/pool.ts'
 import type { Keeper } from './origin/server-connection.ts'
 import { Suspects } from './origin/suspects.ts'
+import type { SessionOptions } from './session/session.ts'
 import type { StatementPlan } from './sql/plan.ts'
 import { quoteLiteral } from './sql/quote.ts'
 import type { Clock } from './transport/clock.ts'
@@ -64,12 +65,14 @@ const ownParameters: readonly (readonly [string, string])[] = [
 ]
 
 /** One pool and what its clients are told at their login. */
-interface Place {
+export interface Place {
   readonly pool: Pool
   readonly user: string
   readonly database: string
   readonly welcome: Welcome
   secret: ScramSecret
+  /** What its sessions have in common: made by who knows it, and anew after a change of options. */
+  sessions: SessionOptions | null
 }
 
 /** One origin: its pools, its users, its control connection. */
@@ -109,7 +112,9 @@ export class Backend {
     this.limit.max = options.connectionLimit
     const moved = JSON.stringify(whereOf(before)) !== JSON.stringify(whereOf(options))
     if (moved) this.#control.reset()
-    for (const { pool, user, database } of this.#places.values()) {
+    for (const place of this.#places.values()) {
+      const { pool, user, database } = place
+      place.sessions = null
       pool.options = { ...pool.options, ...this.#limitsOf(user, database) }
       if (moved) pool.retireAll()
     }
@@ -140,7 +145,7 @@ export class Backend {
       ...this.#limitsOf(user, database),
       open: (keeper, signal) => this.#dial(user, database, place.secret, [], keeper, signal),
     })
-    const place: Place = { pool, user, database, welcome: new Welcome(pool, user), secret }
+    const place: Place = { pool, user, database, welcome: new Welcome(pool, user), secret, sessions: null }
     this.#places.set(key, place)
     return place
   }

@@ -7,15 +7,14 @@
  */
 import { createHmac } from 'node:crypto'
 import { authenticationOk, backendKeyData, errorResponse, parameterStatus, readyForQuery } from '@sluice/wire'
-import { Backend, type OriginOptions, type Surroundings } from './backend.ts'
+import { Backend, type OriginOptions, type Place, type Surroundings } from './backend.ts'
 import { Door } from './front/door.ts'
 import { Keys } from './front/keys.ts'
 import { fatal } from './front/refusal.ts'
 import type { Admitted } from './front/startup.ts'
 import { type Refusal, shuttingDown } from './origin/refusal.ts'
-import type { Values } from './origin/values.ts'
 import { terminated } from './session/errors.ts'
-import { Session } from './session/session.ts'
+import { Session, type SessionOptions } from './session/session.ts'
 import type { Signal } from './session/signals.ts'
 import type { ServerTls, Socket, Listener as SocketListener } from './transport/transport.ts'
 
@@ -40,8 +39,8 @@ export class Gateway {
   #backends: readonly Backend[]
   /** Of origins that are configured no longer, as long as a client is there. */
   #leaving: readonly Backend[] = []
-  readonly #keys = new Keys<Client>()
-  readonly #clients = new Set<Client>()
+  readonly #keys = new Keys<Session>()
+  readonly #clients = new Set<Session>()
   readonly #door: Door
   readonly #time = { now: 0 }
   #listener: SocketListener | null = null
@@ -155,7 +154,7 @@ export class Gateway {
 
   #closeAll(): void {
     this.#endSweep()
-    for (const client of [...this.#clients]) client.session.terminate(shuttingDown())
+    for (const client of [...this.#clients]) client.terminate(shuttingDown())
     for (const backend of [...this.#backends, ...this.#leaving]) backend.close()
     this.#onDrained()
   }
@@ -163,12 +162,12 @@ export class Gateway {
   #sweep(now: number): void {
     this.#time.now = now
     for (const client of this.#clients) {
-      if (this.#draining && client.session.waiting) client.session.terminate(shuttingDown())
-      else client.session.sweep(now)
+      if (this.#draining && client.waiting) client.terminate(shuttingDown())
+      else client.sweep(now)
     }
     for (const backend of this.#backends) backend.sweep(now)
     this.#leaving = this.#leaving.filter(backend => {
-      const used = [...this.#clients].some(client => client.backend === backend)
+      const used = [...this.#clients].some(client => backend.pools.includes(client.options.pool))
       if (used) backend.sweep(now)
       else backend.close()
       return used
@@ -186,12 +185,34 @@ export class Gateway {
   }
 
   /** As in PostgreSQL: a user's own clients, or a superuser's everyone's. */
-  #signal(signal: Signal, processId: number, { user, told }: { user: string; told: Values }): boolean {
+  #signal(by: Session, signal: Signal, processId: number): boolean {
     const target = this.#keys.owner(processId)
-    if (!target || (target.user !== user && told.byName.get('is_superuser') !== 'on')) return false
+    const mayAll = by.told.byName.get('is_superuser') === 'on'
+    if (!target || (target.options.user !== by.options.user && !mayAll)) return false
     if (signal === 'cancel') void target.cancel()
-    else target.session.terminate(terminated())
+    else target.terminate(terminated())
     return true
+  }
+
+  /** What all sessions of a place have in common. */
+  #sessionsOf(place: Place, backend: Backend): SessionOptions {
+    const { pool, user, database } = place
+    const { sessionUsers, mode, queryTimeoutMs, idleInTransactionTimeoutMs } = backend.options
+    place.sessions ??= {
+      ...{ pool, user, queryTimeoutMs, idleInTransactionTimeoutMs, time: this.#time },
+      mode: sessionUsers.includes(user) ? 'session' : mode,
+      planOf: this.#surroundings.planOf,
+      suspects: backend.suspectsOf(database),
+      listener: () => backend.listenerOf(database),
+      signal: (by, signal, processId) => this.#signal(by, signal, processId),
+      cancel: server => backend.cancel(server),
+      onEnd: session => {
+        this.#clients.delete(session)
+        this.#keys.remove(session)
+        this.#surroundings.clock.after(lingerMs, () => session.destroy())
+      },
+    }
+    return place.sessions
   }
 
   async #admit(socket: Socket, admitted: Admitted): Promise<void> {
@@ -219,68 +240,22 @@ export class Gateway {
       const database = backend.databaseOf(admitted.database)
       const place = backend.place(user, database, backend.accounts.secretOf(user, admitted.proof))
       const { base, told } = await place.welcome.greet(admitted.settings)
-      if (ended) {
-        socket.end()
-        return
-      }
-      const client = new Client({ user, backend }, this.#keys, admitted.secretKeyBytes)
-      const session = new Session(socket, {
-        ...{ pool: place.pool, user, base, told, time: this.#time },
-        mode: backend.options.sessionUsers.includes(user) ? 'session' : backend.options.mode,
-        queryTimeoutMs: backend.options.queryTimeoutMs,
-        idleInTransactionTimeoutMs: backend.options.idleInTransactionTimeoutMs,
-        planOf: this.#surroundings.planOf,
-        suspects: backend.suspectsOf(database),
-        listener: () => backend.listenerOf(database),
-        signal: (signal, processId) => this.#signal(signal, processId, { user, told }),
-        cancel: server => backend.cancel(server),
-        onEnd: () => {
-          this.#clients.delete(client)
-          client.end()
-          this.#surroundings.clock.after(lingerMs, () => socket.destroy())
-        },
-      })
-      client.session = session
-      this.#clients.add(client)
+      const key = this.#keys.make(admitted.secretKeyBytes)
+      const session = new Session(socket, this.#sessionsOf(place, backend), { base, told, key })
+      this.#keys.enter(session)
+      this.#clients.add(session)
       const welcome = [authenticationOk()]
       for (const [name, value] of told.byName) welcome.push(parameterStatus(name, value))
       welcome.push(parameterStatus('sluice_version', this.#options.version))
-      welcome.push(backendKeyData(client.key.processId, client.key.secretKey), readyForQuery('I'))
+      welcome.push(backendKeyData(key.processId, key.secretKey), readyForQuery('I'))
       socket.write(Buffer.concat(welcome))
       for (const chunk of early) session.onData(chunk)
+      if (ended) session.onEnd()
       socket.resume()
     } catch (refusal) {
       socket.write(errorResponse({ ...asRefusal(refusal), severity: 'FATAL' }))
       socket.end()
     }
-  }
-}
-
-/** A client that is in: its session, and the key that cancels what it runs. */
-class Client {
-  readonly key: { processId: number; secretKey: Uint8Array }
-  readonly user: string
-  readonly backend: Backend
-  session!: Session
-  readonly #keys: Keys<Client>
-
-  constructor(
-    { user, backend }: { user: string; backend: Backend },
-    keys: Keys<Client>,
-    secretKeyBytes: number,
-  ) {
-    this.user = user
-    this.backend = backend
-    this.#keys = keys
-    this.key = keys.give(this, secretKeyBytes)
-  }
-
-  cancel(): Promise<void> {
-    return this.session.cancel()
-  }
-
-  end(): void {
-    this.#keys.take(this.key.processId)
   }
 }
 

@@ -9,7 +9,7 @@
  * left out of that.
  */
 
-import { ask } from '../origin/own-query.ts'
+import { askWithin } from '../origin/own-query.ts'
 import type { Pool, Waiter } from '../origin/pool.ts'
 import type { Refusal } from '../origin/refusal.ts'
 import { replay } from '../origin/replay.ts'
@@ -65,16 +65,27 @@ export class Welcome {
     server.holder = holder
     try {
       if (settings === Values.none) return { base: Values.none, told: this.#pool.startValues }
-      await rows(server, replay(settings, server.has))
+      await this.#rows(server, replay(settings, server.has))
       server.has = settings
       const customs = [...settings.byName.keys()].filter(name => name.includes('.'))
-      const [row] = await rows(server, probeSql(customs))
-      const base = Values.of(readProbe(row!, customs, this.#user).values)
+      const [row = []] = await this.#rows(server, probeSql(customs))
+      const base = Values.of(readProbe(row, customs, this.#user).values)
       server.has = base
       return { base, told: server.reported }
     } finally {
       this.#pool.release(server)
     }
+  }
+
+  #rows(server: ServerConnection, sql: string): Promise<(string | null)[][]> {
+    const { clock, connectTimeoutMs } = this.#pool.options
+    return new Promise((resolve, reject: (refusal: Refusal) => void) => {
+      askWithin({ clock, timeoutMs: connectTimeoutMs }, server, sql, answer => {
+        if ('rows' in answer) resolve(answer.rows)
+        else if ('error' in answer) reject(answer.error)
+        else reject({ code: '08006', message: answer.lost.message, routine: 'sluice' })
+      })
+    })
   }
 
   #checkout(wants: Values): Promise<ServerConnection> {
@@ -84,16 +95,6 @@ export class Welcome {
       if (server) resolve(server)
     })
   }
-}
-
-function rows(server: ServerConnection, sql: string): Promise<(string | null)[][]> {
-  return new Promise((resolve, reject: (refusal: Refusal) => void) => {
-    ask(server, sql, answer => {
-      if ('rows' in answer) resolve(answer.rows)
-      else if ('error' in answer) reject(answer.error)
-      else reject({ code: '08006', message: answer.lost.message, routine: 'sluice' })
-    })
-  })
 }
 
 /** As the server cleans a name: bytes that are not printable ASCII are written as `\x` and two digits. */

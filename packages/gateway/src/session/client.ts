@@ -132,7 +132,9 @@ export class Client {
 
   consume(length: number): void {
     this.at += length
-    this.#searched = Math.max(0, this.#searched - length)
+    // Nothing that was taken is kept in memory for a client that is idle.
+    if (this.at === this.end) this.clear()
+    else this.#searched = Math.max(0, this.#searched - length)
   }
 
   /** What waits goes nowhere. */
@@ -155,6 +157,10 @@ export class Client {
     this.clear()
     if (this.gone) this.#socket.destroy()
     else this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
   }
 
   pause(): void {

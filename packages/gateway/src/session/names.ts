@@ -16,53 +16,56 @@ export interface Unnamed {
 }
 
 export class Names {
-  readonly #statements = new Map<string, Statement>()
+  /** Null as long as there is none: most clients have none. */
+  #statements: Map<string, Statement> | null = null
   unnamed: Unnamed | null = null
 
   get size(): number {
-    return this.#statements.size
+    return this.#statements?.size ?? 0
   }
 
   get(name: string): Statement | undefined {
-    return this.#statements.get(name)
+    return this.#statements?.get(name)
   }
 
   /** @returns what takes it back */
   set(name: string, statement: Statement): () => void {
+    this.#statements ??= new Map()
     this.#statements.set(name, statement)
     return () => {
-      if (this.#statements.get(name) === statement) this.#statements.delete(name)
+      if (this.#statements?.get(name) === statement) this.#statements.delete(name)
     }
   }
 
   /** Another statement that means the same. */
   replace(name: string, statement: Statement, same: Statement): void {
-    if (this.#statements.get(name) === statement) this.#statements.set(name, same)
+    if (this.#statements?.get(name) === statement) this.#statements.set(name, same)
   }
 
   /** @returns what takes it back */
   delete(name: string): () => void {
-    const statement = this.#statements.get(name)
-    this.#statements.delete(name)
+    const statement = this.#statements?.get(name)
+    this.#statements?.delete(name)
     return () => {
-      if (statement) this.#statements.set(name, statement)
+      if (statement) this.set(name, statement)
     }
   }
 
   clear(): void {
-    this.#statements.clear()
+    this.#statements = null
   }
 
   /** A text of the server's with the client's names in place of ours; null if none of ours is in it. */
   inClientsWords(text: string): string | null {
     if (!text.includes(namePrefix)) return null
-    const mine = new Map([...this.#statements].map(([name, statement]) => [statement.name, name]))
+    const mine = new Map([...this].map(([name, statement]) => [statement.name, name]))
     return text.replace(ourNames, name => mine.get(name) ?? name)
   }
 
   [Symbol.iterator](): Iterator<[string, Statement]> {
-    return this.#statements[Symbol.iterator]()
+    return (this.#statements ?? none)[Symbol.iterator]()
   }
 }
 
+const none: ReadonlyMap<string, Statement> = new Map()
 const ourNames = new RegExp(`${namePrefix}\\d+`, 'g')

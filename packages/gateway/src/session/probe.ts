@@ -18,12 +18,15 @@ export interface Probed {
   readonly channels: readonly string[]
 }
 
+/** Of a transaction, whose values end with it: PostgreSQL leaves them marked as the session's. */
+const ofTransactions = `'transaction_isolation', 'transaction_read_only', 'transaction_deferrable'`
+
 /**
  * @param customs names with a dot: PostgreSQL lists no such parameters, so they are asked for one by one
  */
 export const probeSql = (customs: Iterable<string>): string =>
   `SELECT ${[
-    `(SELECT pg_catalog.json_object_agg(s.name, s.setting)::pg_catalog.text FROM pg_catalog.pg_settings s WHERE s.source OPERATOR(pg_catalog.=) 'session')`,
+    `(SELECT pg_catalog.json_object_agg(s.name, s.setting)::pg_catalog.text FROM pg_catalog.pg_settings s WHERE s.source OPERATOR(pg_catalog.=) 'session' AND s.name OPERATOR(pg_catalog.<>) ALL (ARRAY[${ofTransactions}]))`,
     `pg_catalog.current_setting('session_authorization')`,
     `pg_catalog.current_setting('role')`,
     `(SELECT pg_catalog.json_agg(c)::pg_catalog.text FROM pg_catalog.pg_listening_channels() c)`,

@@ -66,14 +66,13 @@ import {
 import { Names, type Unnamed } from './names.ts'
 import { prepare, trim } from './prepare.ts'
 import { type Context, passMessage, survey } from './series.ts'
-import { type OnSignal, sendSignals, signalSafe } from './signals.ts'
+import { type Signal, sendSignals, signalSafe } from './signals.ts'
 import { withOwnNames } from './statement-names.ts'
-import { type Start, Traces } from './traces.ts'
+import { type Place, Traces } from './traces.ts'
 
-export interface SessionOptions extends Start {
+/** What all sessions of one user in one database have in common: one object, for there may be many thousand of them. */
+export interface SessionOptions extends Place {
   readonly pool: Pool
-  /** What the client was told by ParameterStatus at its login. */
-  readonly told: Values
   readonly queryTimeoutMs: number
   readonly idleInTransactionTimeoutMs: number
   /** A clock that a timer sets: good for time-outs of seconds, and free. */
@@ -82,13 +81,23 @@ export interface SessionOptions extends Start {
   planOf(bytes: Uint8Array, start: number, end: number, asciiSafe: boolean): StatementPlan
   readonly suspects: Suspects
   /** Cancels or ends another client of the gateway's. */
-  readonly signal: OnSignal
+  signal(by: Session, signal: Signal, processId: number): boolean
   /** The listener of the client's database. */
   listener(): Listener
   /** Tells the origin to cancel what a connection runs; ends when the cancel connection has closed. */
   cancel(server: ServerConnection): Promise<void>
   /** The session is over, its server connection given back or closed. */
   onEnd(session: Session): void
+}
+
+/** What a client's session starts with. */
+export interface SessionStart {
+  /** Startup parameters, to which a RESET goes back. */
+  readonly base: Values
+  /** What the client was told by ParameterStatus at its login. */
+  readonly told: Values
+  /** What it cancels by. */
+  readonly key: { readonly processId: number; readonly secretKey: Uint8Array }
 }
 
 type Phase =
@@ -128,11 +137,13 @@ const rewritten = Needs.backendSignal | Needs.statementNames
 const cancelGraceMs = 10_000
 
 export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
+  readonly key: SessionStart['key']
   readonly #options: SessionOptions
   readonly #client: Client
   readonly #traces: Traces
   readonly #names = new Names()
-  readonly #channels: Channels
+  /** Null until it listens. */
+  #channels: Channels | null = null
   #phase: Phase = 'ready'
   #server: ServerConnection | null = null
   #told: Values
@@ -161,26 +172,37 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   /** A FATAL of the server has passed: it was the last thing to say. */
   #fatal = false
   #running = false
-  readonly #context: { -readonly [Key in keyof Context]: Context[Key] }
 
-  constructor(socket: Socket, options: SessionOptions) {
+  /** What series.ts is given: one for all, because only one session at a time is in there. */
+  static readonly #context: { -readonly [Key in keyof Context]: Context[Key] } & { session: Session } = {
+    session: null as unknown as Session,
+    server: null as unknown as ServerConnection,
+    exchange: null as unknown as Exchange,
+    names: null as unknown as Names,
+    statements: null as unknown as Context['statements'],
+    settings: null,
+    planOf: (bytes, start, end) => Session.#context.session.#planOf(bytes, start, end),
+    onPlan: plan => Session.#context.session.#onPlan(plan),
+    onUnnamedSetting: message => Session.#context.session.#traces.onUnnamedSetting(message),
+    onSignal: (signal, processId) => Session.#context.session.#signal(signal, processId),
+  }
+
+  constructor(socket: Socket, options: SessionOptions, { base, told, key }: SessionStart) {
     this.#options = options
+    this.key = key
     this.#client = new Client(socket)
-    this.#traces = new Traces(options)
-    this.#told = options.told
-    this.#channels = new Channels(options.listener, () => this.#tellNews())
-    this.#context = {
-      server: null as unknown as ServerConnection,
-      exchange: null as unknown as Exchange,
-      names: this.#names,
-      statements: options.pool.statements,
-      settings: null,
-      planOf: (bytes, start, end) => this.#planOf(bytes, start, end),
-      onPlan: plan => this.#onPlan(plan),
-      onUnnamedSetting: message => this.#traces.onUnnamedSetting(message),
-      onSignal: options.signal,
-    }
+    this.#traces = new Traces(options, base)
+    this.#told = told
     socket.handler = this
+  }
+
+  get options(): SessionOptions {
+    return this.#options
+  }
+
+  /** What it was told last. */
+  get told(): Values {
+    return this.#told
   }
 
   /** Why it keeps its server connection, if it does. */
@@ -255,6 +277,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     this.#server?.resume()
     if (this.#server && this.#inFlight > 0) void this.#cancelOn(this.#server)
     this.#leave()
+  }
+
+  /** The client has had time to close its side. */
+  destroy(): void {
+    this.#client.destroy()
   }
 
   /** What a timer does from time to time. */
@@ -347,7 +374,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   onServerNotification(bytes: Uint8Array, start: number, end: number): void {
     // Else the listener hears it, too.
     if (this.#traces.sessionMode || (this.#traces.touched & Touches.listen) !== 0)
-      this.#channels.onNotification(bytes.slice(start - 5, end))
+      this.#listening().onNotification(bytes.slice(start - 5, end))
   }
 
   onLost(cause: Error): void {
@@ -462,7 +489,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #rewritten(plan: StatementPlan, message: Uint8Array): Uint8Array {
     let text = Buffer.from(message.subarray(5, -1)).toString('latin1')
     if ((plan.needs & Needs.backendSignal) !== 0) {
-      sendSignals(text, [], this.#options.signal)
+      sendSignals(text, [], (signal, processId) => this.#signal(signal, processId))
       text = signalSafe(text)
     }
     if ((plan.needs & Needs.statementNames) !== 0 && plan.statements === 1)
@@ -490,7 +517,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (!server) return false
     const { bytes, at } = client
     const end = seriesEnd >= 0 ? seriesEnd : at + Math.min(client.length, client.there)
-    const context = this.#context
+    const context = Session.#context
+    context.session = this
+    context.names = this.#names
+    context.statements = this.#options.pool.statements
     context.server = server
     if (!this.#lacksNothing(server, bytes, at, end)) return false
     this.#clearSequences(server)
@@ -686,7 +716,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const names = this.#names
     this.#unitTouches = 0
     this.#unitNeeds = 0
-    const { lacks, lacksUnnamed } = survey(this.#context, bytes, at, end)
+    const { lacks, lacksUnnamed } = survey(Session.#context, bytes, at, end)
     // An open series has no place for it before: it is prepared within.
     if ((lacks.length === 0 && !lacksUnnamed) || this.#open) return true
     this.#prepare(server, lacks, lacksUnnamed ? names.unnamed : null)
@@ -740,6 +770,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     return server.pipeline.begin(this)
   }
 
+  #signal(signal: Signal, processId: number): boolean {
+    return this.#options.signal(this, signal, processId)
+  }
+
   #planOf(bytes: Uint8Array, start: number, end: number): StatementPlan {
     if (end - start > largeBytes) this.#traces.onUnknown()
     const reported = this.#server?.reported ?? this.#told
@@ -770,7 +804,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       if (tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL') {
         this.#names.clear()
         this.#server?.forgetStatements()
-        if (tag === 'DISCARD ALL') this.#traces.unlistens.push('*')
+        if (tag === 'DISCARD ALL') this.#traces.unlistens = ['*']
       } else if (tag === 'ROLLBACK') this.#traces.unlistens = []
     if (failed) this.#traces.unlistens = []
   }
@@ -804,14 +838,22 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const traces = this.#traces
     if (traces.touched !== 0) this.#probe(server)
     else if (!traces.keeps) this.#letGo(server)
-    if (this.#channels.hasNews) this.#tellNews()
+    if (this.#channels?.hasNews) this.#tellNews()
+  }
+
+  #listening(): Channels {
+    this.#channels ??= new Channels(
+      () => this.#options.listener(),
+      () => this.#tellNews(),
+    )
+    return this.#channels
   }
 
   /** Notifications, if this is the moment for them: between two units and outside a transaction. */
   #tellNews(): void {
     if (this.#phase !== 'ready' || this.#inFlight > 0) return
     if (this.#server && this.#server.pipeline.status !== 'I') return
-    for (const message of this.#channels.news()) this.#client.say(message)
+    for (const message of this.#channels?.news() ?? []) this.#client.say(message)
   }
 
   /** Gives it back, with no more statements than a connection shall keep. */
@@ -849,7 +891,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       }
       const { has, channels } = read(row)
       server.has = has
-      for (const channel of this.#traces.unlistens.splice(0)) this.#channels.remove(channel)
+      for (const channel of this.#traces.unlistens) this.#channels?.remove(channel)
+      this.#traces.unlistens = []
       this.#subscribe(server, channels)
     })
   }
@@ -858,7 +901,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #subscribe(server: ServerConnection, channels: readonly string[]): void {
     if (channels.length === 0 || this.#traces.sessionMode) this.#restart(server)
     else
-      this.#channels.add(channels, () => {
+      this.#listening().add(channels, () => {
         if (this.#phase === 'over') return
         this.#ask(server, 'UNLISTEN *', answer => {
           if ('error' in answer) server.retired = true
@@ -880,7 +923,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     this.#readyKept = false
     if (!this.#traces.keeps && this.#phase !== 'leaving') this.#giveBack()
     this.#goOn()
-    if (this.#channels.hasNews) this.#tellNews()
+    if (this.#channels?.hasNews) this.#tellNews()
   }
 
   // Errors of ours, and the end
@@ -955,7 +998,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #end(): void {
     if (this.#phase === 'over') return
     this.#phase = 'over'
-    this.#channels.remove('*')
+    this.#channels?.remove('*')
     this.#giveBack()
     this.#client.hangUp()
     this.#options.onEnd(this)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Values } from '../origin/values.ts'
 import { Traces } from './traces.ts'
 
-const traces = () => new Traces({ user: 'app', base: Values.none, mode: 'transaction' })
+const traces = () => new Traces({ user: 'app', mode: 'transaction' }, Values.none)
 const askedFor = (text: string) => {
   const some = traces()
   some.onUnnamedSetting(Buffer.from(text))

@@ -13,6 +13,7 @@ import { type Pin, probeSql, readProbe } from './probe.ts'
 /** `SET sluice.pool_mode = session`: the client keeps its server connection from then on. */
 const modeParameter = 'sluice.pool_mode'
 
+const noChannels: string[] = []
 const latin1 = new TextDecoder('latin1')
 /** Names with dots among them; no pattern that could begin anew within a word, which takes the square of its length. */
 const words = /[\w$.]+/g
@@ -20,11 +21,9 @@ const searchedBytes = 16_384
 /** Names of one client's that are asked for. */
 const mostCustoms = 200
 
-export interface Start {
-  /** Whose session it is. */
+/** Whose sessions these are. */
+export interface Place {
   readonly user: string
-  /** Startup parameters, to which a RESET goes back. */
-  readonly base: Values
   readonly mode: 'transaction' | 'session'
 }
 
@@ -35,18 +34,22 @@ export class Traces {
   touched = 0
   pins: readonly Pin[] = []
   /** Channels that the unit UNLISTENs, `*` for all, if it is not rolled back. */
-  unlistens: string[] = []
+  unlistens: string[] = noChannels
 
-  readonly #start: Start
-  readonly #customs = new Set<string>([modeParameter])
+  readonly #place: Place
+  /** Startup parameters. */
+  readonly #base: Values
+  /** Names with dots that were set; null if none was. */
+  #customs: Set<string> | null = null
   #sessionMode: boolean
   #loaded = false
 
-  constructor(start: Start) {
-    this.#start = start
-    this.wants = start.base
-    this.#sessionMode = start.mode === 'session'
-    for (const name of start.base.byName.keys()) if (name.includes('.')) this.#customs.add(name)
+  constructor(place: Place, base: Values) {
+    this.#place = place
+    this.#base = base
+    this.wants = base
+    this.#sessionMode = place.mode === 'session'
+    for (const name of base.byName.keys()) if (name.includes('.')) this.#addCustom(name)
   }
 
   /** The client keeps its connection whatever it does: what it listens to, it listens to there. */
@@ -68,8 +71,9 @@ export class Traces {
     const touches = plan.touches & ~Touches.sequences
     if (touches === 0) return
     this.touched |= touches
-    for (const { does, channel } of plan.channels) if (does === 'unlisten') this.unlistens.push(channel)
-    for (const name of plan.customSettings) this.#customs.add(name)
+    for (const { does, channel } of plan.channels)
+      if (does === 'unlisten') this.unlistens = [...this.unlistens, channel]
+    for (const name of plan.customSettings) this.#addCustom(name)
     if ((plan.touches & Touches.load) !== 0) this.#loaded = true
   }
 
@@ -84,8 +88,13 @@ export class Traces {
       const start = word.search(/[a-z_]/i)
       const name = start < 0 ? '' : word.slice(start).toLowerCase()
       const dot = name.indexOf('.')
-      if (dot > 0 && dot < name.length - 1 && this.#customs.size < mostCustoms) this.#customs.add(name)
+      if (dot > 0 && dot < name.length - 1) this.#addCustom(name)
     }
+  }
+
+  #addCustom(name: string): void {
+    this.#customs ??= new Set()
+    if (this.#customs.size < mostCustoms) this.#customs.add(name)
   }
 
   /** A function was called that may do anything. */
@@ -99,16 +108,16 @@ export class Traces {
     sql: string
     read: (row: readonly (string | null)[]) => { has: Values; channels: readonly string[] }
   } {
-    const customs = [...this.#customs]
+    const customs = [modeParameter, ...(this.#customs ?? [])]
     return {
       sql: probeSql(customs),
       read: row => {
-        const { values, pins, channels } = readProbe(row, customs, this.#start.user)
-        const mode = values.get(modeParameter) || this.#start.mode
+        const { values, pins, channels } = readProbe(row, customs, this.#place.user)
+        const mode = values.get(modeParameter) || this.#place.mode
         this.#sessionMode = mode === 'session'
         this.pins = this.#loaded ? [...pins, 'load'] : pins
         this.touched = 0
-        this.wants = this.#start.base.with(values)
+        this.wants = this.#base.with(values)
         return { has: Values.of(values), channels }
       },
     }
