@@ -90,7 +90,7 @@ export class Backend {
     this.#options = options
     this.#surroundings = surroundings
     this.limit = new Limit(options.connectionLimit)
-    this.#control = new Control((keeper, signal) => this.#dialOwn(options.database, keeper, signal))
+    this.#control = this.#controlOf(options.database)
     this.#accounts = this.#accountsOf(options)
   }
 
@@ -171,7 +171,7 @@ export class Backend {
   suspectsOf(database: string): Suspects {
     let known = this.#suspects.get(database)
     if (!known) {
-      const control = new Control((keeper, signal) => this.#dialOwn(database, keeper, signal))
+      const control = this.#controlOf(database)
       const suspects = new Suspects(
         sql => control.query(sql),
         () => this.#surroundings.clock.now(),
@@ -197,6 +197,13 @@ export class Backend {
     for (const listener of this.#listeners.values()) listener.close()
     for (const { control } of this.#suspects.values()) control.close()
     this.#control.close()
+  }
+
+  #controlOf(database: string): Control {
+    return new Control((keeper, signal) => this.#dialOwn(database, keeper, signal), {
+      clock: this.#surroundings.clock,
+      timeoutMs: this.options.connectTimeoutMs,
+    })
   }
 
   #limitsOf(user: string, database: string) {

@@ -2,16 +2,18 @@
  * The gateway's own questions to an origin, on a connection of their own with a fixed search_path: nothing of a client
  * is on it, and no client waits for it.
  */
-import { ask } from './own-query.ts'
+import { askWithin, type Patience } from './own-query.ts'
 import type { Keeper, ServerConnection } from './server-connection.ts'
 
 export class Control implements Keeper {
   readonly #open: (keeper: Keeper, signal: AbortSignal) => Promise<ServerConnection>
+  readonly #patience: Patience
   readonly #closing = new AbortController()
   #server: Promise<ServerConnection> | null = null
 
-  constructor(open: (keeper: Keeper, signal: AbortSignal) => Promise<ServerConnection>) {
+  constructor(open: (keeper: Keeper, signal: AbortSignal) => Promise<ServerConnection>, patience: Patience) {
     this.#open = open
+    this.#patience = patience
   }
 
   /** The rows of one or several statements. Rejects if the origin can't be asked, or says no. */
@@ -23,7 +25,7 @@ export class Control implements Keeper {
       throw error
     })
     return new Promise((resolve, reject) => {
-      ask(server, sql, answer => {
+      askWithin(this.#patience, server, sql, answer => {
         if ('rows' in answer) resolve(answer.rows)
         else reject('lost' in answer ? answer.lost : new Error(answer.error.message))
       })

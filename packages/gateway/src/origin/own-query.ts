@@ -1,6 +1,7 @@
 /** A statement of the gateway's own on a server connection: its answer goes to no client. */
 import { DataRow, type ErrorFields, MessageScanner, parseErrorFields, query, watch } from '@sluice/wire'
 import type { AnswerSink, TransactionStatus } from '../exchange/index.ts'
+import type { Clock } from '../transport/clock.ts'
 import type { ServerConnection } from './server-connection.ts'
 
 export type OwnAnswer =
@@ -19,6 +20,28 @@ export function ask(server: ServerConnection, sql: string, done: (answer: OwnAns
   server.send(query(sql))
   exchange.open = false
   server.flush()
+}
+
+/** How long a server may take to answer what a client's login waits for. */
+export interface Patience {
+  readonly clock: Clock
+  readonly timeoutMs: number
+}
+
+/** The same, where nobody else looks at the time: a connection that does not answer is closed. */
+export function askWithin(
+  { clock, timeoutMs }: Patience,
+  server: ServerConnection,
+  sql: string,
+  done: (answer: OwnAnswer) => void,
+): void {
+  const cancelTimer = clock.after(timeoutMs, () =>
+    server.destroy(new Error(`it did not answer within ${timeoutMs / 1_000} s`)),
+  )
+  ask(server, sql, answer => {
+    cancelTimer()
+    done(answer)
+  })
 }
 
 const watched = watch({ whole: [DataRow] })
