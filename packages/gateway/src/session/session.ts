@@ -317,10 +317,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
 
   onError(bytes: Uint8Array, start: number, end: number, exchange: Exchange): Uint8Array | null {
     const names = this.#names
-    if (exchange.unnamed !== null && exchange.answered <= exchange.unnamedAt) {
-      if (names.unnamed === exchange.unnamed) names.unnamed = null
-      if (this.#server?.unnamed === exchange.unnamed) this.#server.unnamed = null
-    }
+    if (names.unnamedFailed(exchange, exchange.answered) && this.#server) this.#server.unnamed = null
     this.#copying = false
     if (exchange.queryInSeries && exchange.answered < exchange.asked) {
       // The error is one of the series: the Query was discarded with it, and so is all up to a Sync.
@@ -357,6 +354,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   onAnswered(_status: TransactionStatus, exchange: Exchange): void {
     this.#inFlight--
     if (this.#open === exchange) this.#open = null
+    this.#copying = false
     this.#since = this.#options.time.now
     // What the server reported on the way has passed.
     if (this.#server) this.#told = this.#server.reported
@@ -396,8 +394,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (this.#running || this.#phase === 'over') return
     this.#running = true
     const client = this.#client
-    while (this.#takes() && this.#takeNext());
-    this.#running = false
+    try {
+      while (this.#takes() && this.#takeNext());
+    } finally {
+      this.#running = false
+    }
     const server = this.#server
     if (server && !server.flush()) client.pause()
     else if (client.full && !this.#takes()) client.pause()
@@ -466,9 +467,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (plan === null || client.length > largeBytes) this.#traces.onUnknown()
     if (plan?.unknownSettings) this.#traces.onUnnamedSetting(bytes.subarray(at, client.end))
     this.#clearSequences(server)
-    this.#names.unnamed = null
-    server.unnamed = null
     const exchange = this.#open ?? this.#begin(server)
+    if (plan) {
+      this.#names.setUnnamed(null, exchange, exchange.asked)
+      server.unnamed = null
+    }
     if (this.#open) {
       // Behind an Execute such a Query leaves a backend of PostgreSQL 18 broken for the next statement.
       exchange.queryInSeries = true
