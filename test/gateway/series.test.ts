@@ -278,6 +278,28 @@ describe('prepared statements', () => {
     expect(await client.ready()).toEqual(['E 26000', 'Z I'])
   })
 
+  test('a Parse or Close that is skipped after an error leaves the unnamed statement as it was', async () => {
+    client.send(parse('', 'select 7'), sync(), bind('', 'nope'), close('S', ''), parse('', 'select 8'), sync())
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    expect(await client.ready()).toEqual(['E 26000', 'Z I'])
+    await other.query('select 1')
+    client.send(bind('', ''), execute(), sync())
+    expect(await client.ready()).toEqual(['2', 'D(7)', 'C(SELECT 1)', 'Z I'])
+    client.send(parse('', 'selec 9'), sync(), bind('', ''), sync())
+    expect(await client.ready()).toEqual(['E 42601', 'Z I'])
+    expect(await client.ready()).toEqual(['E 26000', 'Z I'])
+  })
+
+  test('an error names a statement as the client does, also one whose Close it has skipped', async () => {
+    client.send(parse('s', 'select 1'), sync())
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    client.send(parse('s', 'select 2'), close('S', 's'), parse('s', 'select 3'), sync())
+    expect(await client.ready()).toEqual(['E 42P05', 'Z I'])
+    expect(client.errors[0]?.message).toBe('prepared statement "s" already exists')
+    client.send(bind('', 's'), execute(), sync())
+    expect(await client.ready()).toEqual(['2', 'D(1)', 'C(SELECT 1)', 'Z I'])
+  })
+
   test('DEALLOCATE ends what was made by Parse, and DISCARD ALL all of it', async () => {
     client.send(parse('d1', 'select 1'), parse('d2', 'select 2'), sync())
     await client.ready()

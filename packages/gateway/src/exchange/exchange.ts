@@ -70,9 +70,6 @@ export class Exchange {
   failed = false
   /** It stands within a COPY FROM STDIN. */
   copying = false
-  /** The last unnamed statement that it prepares, and the number of the answer that says so. */
-  unnamed: object | null = null
-  unnamedAt = -1
   /** A simple Query stands in it behind messages of a series: an error before it discards it too. */
   queryInSeries = false
   /** In the order of their `at`; those that are done are taken off. */

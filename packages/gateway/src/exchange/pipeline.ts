@@ -290,8 +290,9 @@ export class Pipeline {
     }
     head.failed = true
     head.copying = false
-    const instead = head.sink.onError(this.#chunk, start + headerBytes, end, head)
+    // First undone: the error is told in the names that hold again.
     undo(head)
+    const instead = head.sink.onError(this.#chunk, start + headerBytes, end, head)
     if (instead === null) return
     this.#cut(start, end)
     if (instead.length > 0 && !head.sink.onBytes(instead)) this.#flowing = false
@@ -328,7 +329,8 @@ function undo(exchange: Exchange): void {
   const edits = exchange.edits
   if (edits === null) return
   exchange.edits = null
-  for (const edit of edits) edit.onUndone?.()
+  // The last first: each puts back what was there before it.
+  for (let at = edits.length - 1; at >= 0; at--) edits[at]!.onUndone?.()
 }
 
 const unasked = (type: number) =>

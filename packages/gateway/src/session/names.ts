@@ -3,7 +3,8 @@
  * connection of its own.
  *
  * A name is entered when its Parse is sent and taken back if the Parse is not answered by ParseComplete. The unnamed
- * statement is one more; it ends with the next simple Query.
+ * statement is one more; it ends with the next Parse of one, whether that succeeds or not, with its Close, and with the
+ * next simple Query. What the server skips after an error ends nothing.
  */
 import { namePrefix, type Statement } from '../origin/statement.ts'
 import type { StatementPlan } from '../sql/plan.ts'
@@ -15,10 +16,57 @@ export interface Unnamed {
   readonly plan: StatementPlan
 }
 
+/** What was sent that makes or ends the unnamed statement. */
+interface UnnamedStep {
+  /** The exchange that it is part of, and the number of its answer there. */
+  readonly exchange: object
+  readonly at: number
+  readonly then: Unnamed | null
+}
+
 export class Names {
   /** Null as long as there is none: most clients have none. */
   #statements: Map<string, Statement> | null = null
-  unnamed: Unnamed | null = null
+  /** As it is if all that is in flight succeeds. */
+  #unnamed: Unnamed | null = null
+  /** What it was before the steps in flight. */
+  #unnamedBefore: Unnamed | null = null
+  #steps: UnnamedStep[] | null = null
+
+  get unnamed(): Unnamed | null {
+    return this.#unnamed
+  }
+
+  /** @param at the number of the answer in the exchange that tells that it is done */
+  setUnnamed(unnamed: Unnamed | null, exchange: object, at: number): void {
+    if (unnamed === null && this.#unnamed === null && !this.#steps?.length) return
+    this.#steps ??= []
+    this.#steps.push({ exchange, at, then: unnamed })
+    this.#unnamed = unnamed
+  }
+
+  /**
+   * An error has come in place of an answer: what stood there failed, and what stands behind it is skipped.
+   *
+   * @returns true if that makes a difference to the unnamed statement
+   */
+  unnamedFailed(exchange: object, at: number): boolean {
+    const steps = this.#steps
+    if (!steps?.some(step => step.exchange === exchange && step.at >= at)) return false
+    this.#steps = steps
+      .filter(step => step.exchange !== exchange || step.at <= at)
+      .map(step => (step.exchange === exchange && step.at === at ? { ...step, then: null } : step))
+    const last = this.#steps.at(-1)
+    this.#unnamed = last ? last.then : this.#unnamedBefore
+    return true
+  }
+
+  /** The exchange is over. */
+  unnamedSettled(exchange: object): void {
+    const steps = this.#steps
+    if (steps === null) return
+    while (steps[0]?.exchange === exchange) this.#unnamedBefore = steps.shift()!.then
+  }
 
   get size(): number {
     return this.#statements?.size ?? 0

@@ -100,11 +100,8 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
   if (nameEnd === at + 5) {
     // The one before is gone as soon as the server reads this, whether it succeeds or not.
     const unnamed = { parse: bytes.slice(at, end), plan }
-    names.unnamed = unnamed
+    names.setUnnamed(unnamed, exchange, exchange.asked++)
     server.unnamed = unnamed
-    exchange.unnamed = unnamed
-    exchange.unnamedAt = exchange.asked
-    exchange.asked++
     server.send(bytes.subarray(at, end))
     return
   }
@@ -195,7 +192,7 @@ function passClose(context: Context, bytes: Uint8Array, at: number, end: number)
   const known = name !== '' && names.get(name) !== undefined
   if (!known) {
     if (name === '') {
-      names.unnamed = null
+      names.setUnnamed(null, exchange, exchange.asked)
       server.unnamed = null
     }
     server.send(bytes.subarray(at, end))
