@@ -1,0 +1,137 @@
+/**
+ * Sluice beside PgBouncer, and beside no pooler at all: throughput, latency, and the pooler's own CPU.
+ *
+ *     pgbench ──▶ nothing │ PgBouncer │ Sluice on Bun │ Sluice on Node ──▶ PostgreSQL
+ *
+ * All of them run at once and are measured in turn, for each load in each round, so that what else the machine does hits
+ * all alike. CPU per transaction says most of a pooler: pgbench, pooler and PostgreSQL share the cores, and throughput
+ * is what all three leave each other.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startPostgres } from '@sluice/dev'
+import pg from 'pg'
+import { fill, type Load, measure, pgbenchVersion, protocols, scale } from './pgbench.ts'
+import { direct, type Pooler, poolSize, startPgBouncer, startSluice } from './poolers.ts'
+import { cpuUs } from './programs.ts'
+import { medians, type Sample, tables } from './report.ts'
+
+const usage = `usage: npm run bench -- pool [options]
+
+  --seconds <n>    of each measurement (3)
+  --rounds <n>     of all measurements (5): the figures are medians
+  --clients <n,…>  at a time (1,20,100)
+  --json <file>    every sample, and the medians`
+
+interface Options {
+  readonly seconds: number
+  readonly rounds: number
+  readonly clients: readonly number[]
+  readonly json: string | undefined
+}
+
+export async function benchPool(words: readonly string[]): Promise<void> {
+  const options = optionsOf(words)
+  if (options === null) {
+    console.error(usage)
+    process.exitCode = 2
+    return
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'))
+  try {
+    await run(options, folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function run({ seconds, rounds, clients, json }: Options, folder: string): Promise<void> {
+  await using running = new AsyncDisposableStack()
+  const settings = { fsync: 'off', max_connections: '300', shared_buffers: '256MB', scram_iterations: '1' }
+  const postgres = running.use(await startPostgres({ settings }))
+  await shortenLogins(postgres.url)
+  const poolers = await startAll(postgres.url, folder, running)
+  const about = { pgbench: await pgbenchVersion(), cores: cpus().length, scale, poolSize, seconds, rounds }
+  console.log(poolers.map(({ name, version }) => `${name}: ${version}`).join('; '))
+  console.log(
+    `pgbench ${about.pgbench} -S, scale ${scale}, a pool of ${poolSize}, medians of ${rounds} rounds of ${seconds} s, ${about.cores} cores\n`,
+  )
+  const loads = protocols.flatMap(protocol => clients.map(count => ({ protocol, clients: count })))
+  await fill(postgres.url)
+  // Compilers, and the pools.
+  for (const pooler of poolers)
+    for (const load of loads) if (pooler.cannot(load.protocol) === null) await sample(pooler, load, 0, 1)
+
+  const samples: Sample[] = []
+  for (let round = 1; round <= rounds; round++)
+    for (const load of loads) {
+      console.error(`round ${round} of ${rounds}: ${load.protocol}, clients: ${load.clients}`)
+      for (const pooler of poolers)
+        if (pooler.cannot(load.protocol) === null) samples.push(await sample(pooler, load, round, seconds))
+    }
+  console.log(tables(samples, loads, poolers))
+  if (json === undefined) return
+  const versions = Object.fromEntries(poolers.map(({ name, version }) => [name, version]))
+  const document = { at: new Date(), ...about, versions, medians: medians(samples), samples }
+  await writeFile(json, `${JSON.stringify(document, null, 2)}\n`)
+}
+
+/** pgbench's clients log in while the time of a measurement runs: the work that a password is to take would fill it. */
+async function shortenLogins(url: string): Promise<void> {
+  const client = new pg.Client(url)
+  await client.connect()
+  const { user, password } = client
+  await client.query(`alter role ${pg.escapeIdentifier(user!)} password ${pg.escapeLiteral(password!)}`)
+  await client.end()
+}
+
+async function startAll(url: string, folder: string, running: AsyncDisposableStack): Promise<Pooler[]> {
+  const poolers = [direct(url)]
+  const started = (pooler: Pooler) => {
+    if (pooler.program) running.use(pooler.program)
+    poolers.push(pooler)
+  }
+  const pgbouncer = await startPgBouncer(url, folder)
+  if (pgbouncer) started(pgbouncer)
+  else console.log('PgBouncer is left out: it is not installed (Debian: apt install pgbouncer)')
+  started(await startSluice('Bun', url, folder))
+  started(await startSluice('Node', url, folder))
+  for (const { name, cannot } of poolers)
+    for (const protocol of protocols) {
+      const why = cannot(protocol)
+      if (why !== null) console.log(`${name} is left out of "${protocol}": ${why}`)
+    }
+  return poolers
+}
+
+async function sample(pooler: Pooler, load: Load, round: number, seconds: number): Promise<Sample> {
+  const taken = async () => (pooler.program ? cpuUs(pooler.program.pid) : null)
+  const before = await taken()
+  const measured = await measure(pooler.url, load, seconds)
+  const after = await taken()
+  const cpu = before === null || after === null ? null : (after - before) / measured.transactions
+  return { round, pooler: pooler.name, ...load, ...measured, cpuUs: cpu }
+}
+
+function optionsOf(words: readonly string[]): Options | null {
+  const text = { type: 'string' } as const
+  const options = { seconds: text, rounds: text, clients: text, json: text }
+  try {
+    const { values } = parseArgs({ args: [...words], options })
+    const whole = (word: string) => {
+      if (!/^[1-9]\d*$/.test(word)) throw new Error(`"${word}" is no number from 1 on`)
+      return Number(word)
+    }
+    return {
+      seconds: whole(values.seconds ?? '3'),
+      rounds: whole(values.rounds ?? '5'),
+      clients: (values.clients ?? '1,20,100').split(',').map(whole),
+      json: values.json,
+    }
+  } catch (error) {
+    console.error((error as Error).message)
+    return null
+  }
+}

@@ -1,0 +1,69 @@
+/** pgbench -S: one SELECT by primary key a transaction, from as many clients as asked for. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+export const protocols = ['simple', 'extended', 'prepared'] as const
+export type Protocol = (typeof protocols)[number]
+
+export interface Load {
+  readonly protocol: Protocol
+  readonly clients: number
+}
+
+export interface Measured {
+  readonly transactions: number
+  /** Transactions a second, connecting left out. */
+  readonly tps: number
+  /** Mean, of a transaction. */
+  readonly latencyMs: number
+}
+
+/** 10: a million rows, which shared_buffers hold. */
+export const scale = 10
+
+export async function pgbenchVersion(): Promise<string> {
+  const { stdout } = await run('pgbench', ['--version']).catch(() => {
+    throw new Error('pgbench is not on the PATH: it comes with PostgreSQL (Debian: postgresql-contrib)')
+  })
+  return /\d[\d.]*/.exec(stdout)![0]
+}
+
+export async function fill(url: string): Promise<void> {
+  await pgbench(url, ['--initialize', '--quiet', `--scale=${scale}`])
+}
+
+/** @throws if a single transaction fails */
+export async function measure(url: string, { protocol, clients }: Load, seconds: number): Promise<Measured> {
+  const words = [
+    '--select-only',
+    '--no-vacuum',
+    `--protocol=${protocol}`,
+    `--client=${clients}`,
+    `--time=${seconds}`,
+  ]
+  const said = await pgbench(url, words)
+  const figure = (pattern: RegExp) => {
+    const found = pattern.exec(said)
+    if (!found) throw new Error(`pgbench said something else than expected:\n${said}`)
+    return Number(found[1])
+  }
+  return {
+    transactions: figure(/actually processed: (\d+)/),
+    tps: figure(/tps = ([\d.]+) \(without initial connection time\)/),
+    latencyMs: figure(/latency average = ([\d.]+) ms/),
+  }
+}
+
+async function pgbench(url: string, words: readonly string[]): Promise<string> {
+  const { hostname, port, username, password, pathname } = new URL(url)
+  const env = {
+    ...process.env,
+    ...{ PGHOST: hostname, PGPORT: port, PGUSER: username, PGPASSWORD: password },
+    // All of them talk in plain text: TLS would be a part of what is measured.
+    ...{ PGSSLMODE: 'disable', PGGSSENCMODE: 'disable' },
+  }
+  const { stdout } = await run('pgbench', [...words, pathname.slice(1)], { env })
+  return stdout
+}

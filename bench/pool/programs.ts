@@ -1,0 +1,73 @@
+/** The programs of a benchmark: started, ended, and asked how much CPU they have taken. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+
+export interface Program extends AsyncDisposable {
+  readonly pid: number
+}
+
+/** How long a program may take to be ready. */
+const startMs = 10_000
+
+/**
+ * Starts a program and waits for the line by which it says that it is ready, on its stderr.
+ *
+ * @returns the program, and what the pattern found in that line
+ */
+export async function startProgram(
+  [file, ...words]: readonly [string, ...string[]],
+  ready: RegExp,
+  { env = process.env, cwd }: { env?: NodeJS.ProcessEnv; cwd: string },
+): Promise<{ program: Program; said: RegExpExecArray }> {
+  const child = spawn(file, words, { env, cwd, stdio: ['ignore', 'ignore', 'pipe'] })
+  const said = await firstLine(child, ready).catch(async error => {
+    await end(child)
+    throw new Error(`${file} did not start: ${error.message}`, { cause: error })
+  })
+  const program = { pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
+  return { program, said }
+}
+
+function firstLine(child: ChildProcess, ready: RegExp): Promise<RegExpExecArray> {
+  return new Promise((resolve, reject) => {
+    const heard: string[] = []
+    const timer = setTimeout(
+      () => reject(new Error(`not ready after ${startMs} ms\n${heard.join('\n')}`)),
+      startMs,
+    )
+    child.once('error', reject)
+    child.once('exit', () => reject(new Error(heard.join('\n'))))
+    // Read on to the end: a full pipe would stop the program.
+    createInterface(child.stderr!).on('line', line => {
+      if (heard.length < 20) heard.push(line)
+      const found = ready.exec(line)
+      if (!found) return
+      clearTimeout(timer)
+      resolve(found)
+    })
+  })
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.kill('SIGTERM')
+  await gone
+}
+
+/**
+ * Microseconds of CPU that a process has taken so far, with all its threads, in user and in kernel mode.
+ * Null where there is no /proc.
+ */
+export async function cpuUs(pid: number): Promise<number | null> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => null)
+  if (stat === null) return null
+  // The name, in parentheses, may hold anything. Behind it: state is field 3, utime and stime are 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * usPerTick
+}
+
+/** USER_HZ, which is 100 for every program on Linux, whatever the kernel ticks at. */
+const usPerTick = 10_000
