@@ -114,7 +114,9 @@ export async function record(databaseUrl: string): Promise<Recording> {
     for (const { send, readies } of script) {
       client.send(...send)
       if (readies === 0) await client.until(() => client.heard.length > 0)
-      for (let left = readies; left > 0; left--) await client.ready()
+      for (let left = readies; left > 0; left--)
+        if ((await client.ready()).at(-1) === 'closed')
+          throw new Error(`closed: ${client.errors.at(-1)?.message}`)
     }
     await client.end()
   }
