@@ -279,7 +279,14 @@ describe('prepared statements', () => {
   })
 
   test('a Parse or Close that is skipped after an error leaves the unnamed statement as it was', async () => {
-    client.send(parse('', 'select 7'), sync(), bind('', 'nope'), close('S', ''), parse('', 'select 8'), sync())
+    client.send(
+      parse('', 'select 7'),
+      sync(),
+      bind('', 'nope'),
+      close('S', ''),
+      parse('', 'select 8'),
+      sync(),
+    )
     expect(await client.ready()).toEqual(['1', 'Z I'])
     expect(await client.ready()).toEqual(['E 26000', 'Z I'])
     await other.query('select 1')
