@@ -25,6 +25,8 @@ interface Served {
   /** Resolves once a line has come that matches. */
   says(pattern: RegExp): Promise<RegExpExecArray>
   kill(signal: NodeJS.Signals): void
+  /** Its stderr leads nowhere any more. */
+  stopReading(): void
   readonly exit: Promise<number | null>
 }
 
@@ -53,7 +55,13 @@ function serveOn(runtime: string, words: string[]): Served {
       ])
     }
   }
-  return { said: () => text, says, kill: signal => child.kill(signal), exit }
+  return {
+    said: () => text,
+    says,
+    kill: signal => child.kill(signal),
+    stopReading: () => child.stderr!.destroy(),
+    exit,
+  }
 }
 
 async function address(served: Served): Promise<string> {
@@ -134,6 +142,19 @@ describe.each([
       `sluice serve: it can't listen on 127.0.0.1:${port}: another process listens there: stop it, or give --listen another port\n`,
     )
     server.close()
+  })
+
+  test('a log that nobody reads any more stops nobody', async () => {
+    const served = serve('--origin', database.url, '--listen', '127.0.0.1:0')
+    const client = through(await address(served))
+    await client.connect()
+    served.stopReading()
+    served.kill('SIGHUP')
+    expect((await client.query('select pg_sleep(0.1), 1 as one')).rows).toMatchObject([{ one: 1 }])
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    await client.end()
+    served.kill('SIGTERM')
+    expect(await served.exit).toBe(0)
   })
 
   test('at SIGHUP the new configuration holds, and nobody is dropped', async () => {

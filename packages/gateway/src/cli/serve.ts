@@ -49,6 +49,10 @@ export async function runServe(words: readonly string[]): Promise<number> {
 async function serve(flags: Flags): Promise<number> {
   const config = await readConfig(flags, process.env)
   const log = new Log(config.logLevel, line => process.stderr.write(line))
+  // That nobody reads the log any more stops nobody; that the terminal was closed (EIO) does.
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.exit(1)
+  })
   const plans = await Plans.load()
   const options = await gatewayOptions(config)
   const gateway = new Gateway(options, {
