@@ -54,6 +54,20 @@ describe('roles of the origin', () => {
   })
 })
 
+test('an origin’s user who may not read pg_authid knows listed users only', async () => {
+  await database.query(`alter role ${role('al')} password 'plain'`)
+  const asAl = new URL(database.url)
+  asAl.username = role('al')
+  asAl.password = 'plain'
+  await using narrow = await startGateway(asAl.href)
+  expect(await whoAmI(narrow.url)).toBe(role('al'))
+  await expect(whoAmI(narrow.urlOf(role('old'), 'pw'))).rejects.toMatchObject({ code: '28P01' })
+  await using asked = await startGateway(database.url, {
+    roles: { query: 'select usename, passwd from pg_shadow where usename = $1' },
+  })
+  expect(await whoAmI(asked.urlOf(role('al'), 'plain'))).toBe(role('al'))
+})
+
 test('passthrough: the origin judges the password', async () => {
   await using open = await startGateway(database.url, { auth: 'passthrough', roles: 'none' })
   await database.query(`alter role ${role('al')} password 'clear'`)

@@ -9,7 +9,7 @@ import type { ScramSecret } from '@sluice/wire/authentication'
 import { Accounts, type ListedUser } from './front/accounts.ts'
 import { Welcome } from './front/welcome.ts'
 import { cancelOn } from './origin/cancel.ts'
-import { Control } from './origin/control.ts'
+import { Control, Refused } from './origin/control.ts'
 import { dial, type Origin } from './origin/dial.ts'
 import { Limit } from './origin/limit.ts'
 import { Listener } from './origin/listener.ts'
@@ -265,9 +265,15 @@ export class Backend {
       typeof roles === 'object'
         ? roles.query.replaceAll('$1', quoteLiteral(user))
         : `SELECT rolpassword, rolcanlogin, coalesce(rolvaliduntil OPERATOR(pg_catalog.<) pg_catalog.now(), false) FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) ${quoteLiteral(user)}`
-    const [row] = await this.#control.query(sql)
+    const [row] = await this.#control.query(sql).catch(error => {
+      // Who may not read pg_authid knows no roles but those that are listed; `sluice check` says so.
+      if (error instanceof Refused && error.code === insufficientPrivilege) return []
+      throw error
+    })
     if (!row) return null
-    const [stored = null, mayLogIn, expired] = row
+    // PgBouncer's auth_query tells the name first.
+    const [stored = null, mayLogIn, expired] =
+      row[0] === user && typeof roles === 'object' ? row.slice(1) : row
     return { stored, mayLogIn: mayLogIn !== 'f', expired: expired === 't' }
   }
 
@@ -285,6 +291,7 @@ export class Backend {
 }
 
 const encoder = new TextEncoder()
+const insufficientPrivilege = '42501'
 
 /** Where its connections lead, and as whom. */
 const whereOf = ({ origin, user, password, database }: OriginOptions) => ({

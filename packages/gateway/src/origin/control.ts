@@ -2,8 +2,19 @@
  * The gateway's own questions to an origin, on a connection of their own with a fixed search_path: nothing of a client
  * is on it, and no client waits for it.
  */
+import type { ErrorFields } from '@sluice/wire'
 import { askWithin, type Patience } from './own-query.ts'
 import type { Keeper, ServerConnection } from './server-connection.ts'
+
+/** The origin answered the question with an ErrorResponse. */
+export class Refused extends Error {
+  readonly code: string
+
+  constructor({ code, message }: ErrorFields) {
+    super(message)
+    this.code = code
+  }
+}
 
 export class Control implements Keeper {
   readonly #open: (keeper: Keeper, signal: AbortSignal) => Promise<ServerConnection>
@@ -27,7 +38,7 @@ export class Control implements Keeper {
     return new Promise((resolve, reject) => {
       askWithin(this.#patience, server, sql, answer => {
         if ('rows' in answer) resolve(answer.rows)
-        else reject('lost' in answer ? answer.lost : new Error(answer.error.message))
+        else reject('lost' in answer ? answer.lost : new Refused(answer.error))
       })
     })
   }
