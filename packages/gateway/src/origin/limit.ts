@@ -35,6 +35,12 @@ export class Limit {
     return false
   }
 
+  /** A place is free: who waits longest may open a connection first. */
+  onRoom(): void {
+    const pools = [...this.#pools].sort((a, b) => (a.oldestWait < b.oldestWait ? -1 : 1))
+    for (const pool of pools) pool.grow()
+  }
+
   /** Of the pools that want more than they have, the one that should get the connection that `pool` gives back. */
   hungrierThan(pool: Pool): Pool | null {
     const wanting = [...this.#pools].filter(other => other === pool || other.waiting > 0)

@@ -219,9 +219,7 @@ export class Pool implements Keeper {
     this.options.limit.open--
     const at = this.#idle.indexOf(server)
     if (at !== -1) this.#idle.splice(at, 1)
-    this.#grow()
-    // Room for whoever shares the limit.
-    this.options.limit.hungrierThan(this)?.grow()
+    this.options.limit.onRoom()
   }
 
   onNotification(): void {}
@@ -249,16 +247,19 @@ export class Pool implements Keeper {
   #grow(fill = false): void {
     const { limit, minSize } = this.options
     if (this.#closing.signal.aborted || this.#endPause) return
+    // While it is not known to be up again, one tries for all.
+    const atATime = this.#outage ? 1 : loginsAtATime
     const wanted = () => this.#opening < this.#waiting.size
-    while (
-      this.#opening < loginsAtATime &&
-      (wanted() ? !limit.full || limit.yieldTo(this) : fill && this.size < minSize && !limit.full)
-    )
-      void this.#open()
+    while (this.#opening < atATime && (wanted() || (fill && this.size < minSize))) {
+      if (!limit.full) void this.#open()
+      // Whose connection is closed calls us from within: what is wanted is looked at anew.
+      else if (!wanted() || !limit.yieldTo(this)) return
+    }
   }
 
   async #open(): Promise<void> {
     const { limit, open, clock, maxLifetimeMs, random } = this.options
+    const began = clock.now()
     this.#opening++
     limit.open++
     let server: ServerConnection
@@ -268,7 +269,7 @@ export class Pool implements Keeper {
     } catch (error) {
       this.#opening--
       limit.open--
-      this.#failed(error as Error)
+      this.#failed(error as Error, began)
       return
     }
     this.#opening--
@@ -282,23 +283,28 @@ export class Pool implements Keeper {
     this.#grow()
   }
 
-  #failed(error: Error): void {
+  #failed(error: Error, began: number): void {
     const { clock, connectTimeoutMs, random } = this.options
     if (this.#closing.signal.aborted) return
     const now = clock.now()
-    const outage = this.#outage ?? { since: now, failures: 0, cause: '' }
+    const outage = this.#outage ?? { since: began, failures: 0, cause: '' }
     outage.failures++
     outage.cause = error.message
     this.#outage = outage
-    if (error instanceof LoginRefused && !passes(error.fields.code))
-      this.#refuseAll(loginRefused(this.name, error.fields))
+    const lasts = error instanceof LoginRefused && !passes(error.fields.code)
+    if (lasts) this.#refuseAll(loginRefused(this.name, error.fields))
     else if (this.#all.size === 0 && now - outage.since >= connectTimeoutMs)
       this.#refuseAll(originDown(this.name, error.message, now - outage.since))
     if (this.#endPause) return
-    const pauseMs = Math.min(longestPauseMs, shortestPauseMs * 2 ** Math.min(outage.failures, 10))
+    // An origin that says no is not asked more often than once in a second: some count such tries, and ban who tries.
+    const pauseMs = lasts
+      ? longestPauseMs
+      : Math.min(longestPauseMs, shortestPauseMs * 2 ** Math.min(outage.failures, 10))
     this.#endPause = clock.after(pauseMs * (0.5 + random()), () => {
       this.#endPause = null
-      this.#grow()
+      this.#grow(true)
+      // Nobody asks any more, so nobody knows how long it lasts.
+      if (this.#opening === 0) this.#outage = null
     })
   }
 

@@ -242,6 +242,8 @@ export class ServerConnection implements SocketHandler, ServerVoice {
   onUnasked(bytes: Uint8Array, start: number, end: number): void {
     this.#lastWords = parseErrorFields(bytes, start, end)
     this.retired = true
+    // Nobody must get it in the moment before its end is heard.
+    if (this.holder === null) this.afterFeed(() => this.close(new Error('the server closes the connection')))
   }
 
   #gone(cause: Error): void {
