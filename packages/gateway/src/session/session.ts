@@ -354,6 +354,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   onAnswered(_status: TransactionStatus, exchange: Exchange): void {
     this.#inFlight--
     if (this.#open === exchange) this.#open = null
+    this.#names.unnamedSettled(exchange)
     this.#copying = false
     this.#since = this.#options.time.now
     // What the server reported on the way has passed.
