@@ -26,6 +26,7 @@ import {
   EmptyQueryResponse,
   ErrorResponse,
   NoData,
+  NoticeResponse,
   NotificationResponse,
   ParameterDescription,
   ParameterStatus,
@@ -146,6 +147,7 @@ export class Pipeline {
         if (end > length) {
           const row = type === DataRow || type === CopyData
           if (!row && length - at < smallBytes) break
+          if (this.#queue[0]?.edits) this.#sayBefore(type, at)
           // Too large to be held back. What stands in its first piece is all that is read of it.
           if (!row) this.#message(type, at, length)
           this.#dropping = this.#from === length
@@ -153,6 +155,7 @@ export class Pipeline {
           at = length
           break
         }
+        if (this.#queue[0]?.edits) this.#sayBefore(type, at)
         if (type !== DataRow && type !== CopyData) this.#message(type, at, end)
         at = end
       }
@@ -178,7 +181,7 @@ export class Pipeline {
   lost(cause: Error): void {
     const queue = this.#queue.splice(0)
     for (const exchange of queue) {
-      undo(exchange)
+      this.#undo(exchange)
       exchange.sink.onLost(cause, true)
     }
   }
@@ -239,11 +242,7 @@ export class Pipeline {
     const status = byte === 0x49 ? 'I' : byte === 0x54 ? 'T' : byte === 0x45 ? 'E' : null
     if (status === null) throw new ProtocolError(`ReadyForQuery with status ${byte}`)
     this.#status = status
-    if (head.edits !== null) {
-      this.#handOn(start)
-      this.#say(head)
-      undo(head)
-    }
+    this.#undo(head)
     if (head.sink.onReady(status, head)) this.#cut(start, end)
     else this.#handOn(end)
     this.#queue.shift()
@@ -253,10 +252,6 @@ export class Pipeline {
   /** A message of an exchange that has edits; the last one of an answer, or one of its parts. */
   #answer(head: Exchange, start: number, end: number, last: boolean): void {
     const edits = head.edits!
-    if (edits[0]?.does === 'say' && edits[0].at === head.answered) {
-      this.#handOn(start)
-      this.#say(head)
-    }
     const edit = edits[0]
     if (edit?.at !== head.answered) return
     this.#heard.push(this.#chunk.slice(start, end))
@@ -266,6 +261,16 @@ export class Pipeline {
     this.#heard = []
     edits.shift()
     edit.onDone?.(answer)
+  }
+
+  /** What is to be said before this message, unless the server says it of itself, at any time. */
+  #sayBefore(type: number, start: number): void {
+    if (type === ParameterStatus || type === NotificationResponse || type === NoticeResponse) return
+    const head = this.#queue[0]!
+    const edit = head.edits![0]
+    if (edit?.does !== 'say' || edit.at > head.answered) return
+    this.#handOn(start)
+    this.#say(head)
   }
 
   #say(head: Exchange): void {
@@ -284,18 +289,23 @@ export class Pipeline {
       this.#voice.onUnasked(this.#chunk, start + headerBytes, end)
       return
     }
-    if (head.edits !== null) {
-      this.#handOn(start)
-      this.#say(head)
-    }
     head.failed = true
     head.copying = false
     // First undone: the error is told in the names that hold again.
-    undo(head)
+    this.#undo(head)
     const instead = head.sink.onError(this.#chunk, start + headerBytes, end, head)
     if (instead === null) return
     this.#cut(start, end)
     if (instead.length > 0 && !head.sink.onBytes(instead)) this.#flowing = false
+  }
+
+  #undo(exchange: Exchange): void {
+    const { edits } = exchange
+    if (edits === null) return
+    exchange.edits = null
+    this.#heard = []
+    // The last first: each puts back what was there before it.
+    for (let at = edits.length - 1; at >= 0; at--) edits[at]!.onUndone?.()
   }
 
   #parameterStatus(start: number, end: number): void {
@@ -313,7 +323,7 @@ export class Pipeline {
     this.#from = end
     if (from >= end) return
     const head = this.#queue[0]
-    if (!head) return
+    if (!head) throw unasked(this.#chunk[from]!)
     const whole = from === 0 && end === this.#chunk.length
     if (!head.sink.onBytes(whole ? this.#chunk : this.#chunk.subarray(from, end))) this.#flowing = false
   }
@@ -323,14 +333,6 @@ export class Pipeline {
     this.#handOn(start)
     this.#from = end
   }
-}
-
-function undo(exchange: Exchange): void {
-  const edits = exchange.edits
-  if (edits === null) return
-  exchange.edits = null
-  // The last first: each puts back what was there before it.
-  for (let at = edits.length - 1; at >= 0; at--) edits[at]!.onUndone?.()
 }
 
 const unasked = (type: number) =>
