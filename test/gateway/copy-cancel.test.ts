@@ -78,6 +78,21 @@ describe('COPY', () => {
     expect(await b.query('select count(*) from t')).toContain('D(1)')
   })
 
+  test('in by the extended protocol, with the data sent before the server asks for it', async () => {
+    const copy = [parse('', 'copy t from stdin'), bind('', ''), execute()]
+    a.send(...copy, row('1'), copyDone(), sync(), query('select count(*) from t'))
+    expect(await a.ready()).toEqual(['1', '2', 'G', 'C(COPY 1)', 'Z I'])
+    expect(await a.ready()).toContain('D(1)')
+    a.send(...copy, row('2'), copyDone(), ...copy, row('3'), row('4'), copyDone(), sync())
+    const copied = ['1', '2', 'G', 'C(COPY 1)', '1', '2', 'G', 'C(COPY 2)', 'Z I']
+    expect(await a.ready()).toEqual(copied)
+    a.send(...copy, row('5'), sync(), row('6'), copyDone(), sync())
+    expect(await a.ready()).toEqual(['1', '2', 'G', 'C(COPY 2)', 'Z I'])
+    a.send(parse('', 'copy missing from stdin'), bind('', ''), execute(), row('7'), copyDone(), sync())
+    expect(await a.ready()).toEqual(['1', '2', 'E 42P01', 'Z I'])
+    expect(await b.query('select count(*) from t')).toContain('D(6)')
+  })
+
   test('out, and a large one both ways', async () => {
     expect(await a.query('copy (select 1 union all select 2) to stdout')).toEqual([
       ...['H', 'd(1\n)', 'd(2\n)', 'c', 'C(COPY 2)', 'Z I'],

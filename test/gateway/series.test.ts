@@ -89,6 +89,18 @@ describe('pipelines, Sync and Flush', () => {
     expect(await client.ready()).toEqual(['1', '2', 'D(3)', 'C(SELECT 1)', 'Z I'])
   })
 
+  test('what the Sync behind such a Query leaves open is met by the same client only', async () => {
+    client.send(parse('', 'insert into numbers values (-5)'), bind('', ''), execute(), query('select 2'))
+    expect(await client.ready()).toContain('Z T')
+    client.send(sync())
+    expect(await client.ready()).toEqual(['Z I'])
+    const waiting = other.query('select count(*) from numbers where n = -5')
+    // So says PostgreSQL 18 itself: StartTransactionCommand: unexpected state STARTED.
+    expect(await client.query('select 3')).toEqual(['E XX000', 'Z I'])
+    expect(await waiting).toContain('D(0)')
+    expect(await client.query('select 3')).toContain('D(3)')
+  })
+
   test('PL4: a batch that waited too long is answered by one error and one ReadyForQuery', async () => {
     await other.query('begin')
     client.send(parse('s', 'select 1'), bind('', 's'), describes('P', ''), execute(), sync())

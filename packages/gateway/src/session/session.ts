@@ -163,6 +163,15 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #encodingIn: Values | null = null
   /** The server takes COPY data. */
   #copying = false
+  /** A Sync with nothing before it, in a transaction. */
+  #loneSync: Exchange | null = null
+  /**
+   * PostgreSQL says ready and is not: it leaves the transaction of a series with a Query in it open at such a Sync, and
+   * the next statement fails (XX000). That must be the same client's.
+   */
+  #lingers = false
+  /** Ends of COPY data that were sent behind an Execute before the server asked for data. */
+  #copiesAhead = 0
   /** ReadyForQuery is kept back until the probe is done. */
   #readyKept = false
   /** Since when the connection is in its present state: in flight, or idle in a transaction. */
@@ -335,6 +344,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   }
 
   onCopyIn(exchange: Exchange): void {
+    if (this.#copiesAhead > 0) {
+      this.#copiesAhead--
+      return
+    }
     this.#copying = true
     if (exchange.asked > 0) {
       // The Sync that was sent behind the Execute is ignored by a server that takes COPY data: another one will come.
@@ -351,11 +364,14 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     return this.#readyKept
   }
 
-  onAnswered(_status: TransactionStatus, exchange: Exchange): void {
+  onAnswered(status: TransactionStatus, exchange: Exchange): void {
     this.#inFlight--
+    this.#lingers = exchange === this.#loneSync && status === 'I'
+    this.#loneSync = null
     if (this.#open === exchange) this.#open = null
     this.#names.unnamedSettled(exchange)
     this.#copying = false
+    this.#copiesAhead = 0
     this.#since = this.#options.time.now
     // What the server reported on the way has passed.
     if (this.#server) this.#told = this.#server.reported
@@ -555,7 +571,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const server = this.#server
     // Ignored by a server that takes COPY data.
     if (this.#copying) return this.#drop()
-    if (this.#skipping || !server || (!this.#open && this.#inFlight === 0)) {
+    const idle = !this.#open && this.#inFlight === 0
+    // In a transaction it may be the end of a series with a Query in it.
+    if (this.#skipping || !server || (idle && server.pipeline.status === 'I')) {
       // Nothing is open that a Sync could end, or only an error of ours.
       client.take(client.length)
       client.say(readyForQuery(server?.pipeline.status ?? 'I'))
@@ -566,6 +584,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       return true
     }
     const exchange = this.#open ?? this.#begin(server)
+    if (idle) this.#loneSync = exchange
     server.send(client.take(client.length))
     exchange.open = false
     this.#open = null
@@ -589,12 +608,14 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #takeCopy(): boolean {
     const client = this.#client
     const server = this.#server
+    const ahead = !this.#copying && this.#mayCopyIn && this.#open !== null && !this.#open.failed
     // Outside of a COPY the server ignores them, too: what comes late must reach nobody else.
-    if (!this.#copying || !server) return this.#drop()
+    if (!server || !(this.#copying || ahead)) return this.#drop()
     if (!client.whole && !(client.type === CopyData && client.length > fullBytes)) return false
     const ends = client.type !== CopyData
     server.send(client.takeMessage())
-    if (ends) {
+    if (ends && ahead) this.#copiesAhead++
+    else if (ends) {
       this.#copying = false
       if (!this.#open) this.#phase = 'awaiting'
     }
@@ -838,7 +859,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       return
     }
     this.#phase = 'ready'
-    if (server.pipeline.status !== 'I') return
+    if (server.pipeline.status !== 'I' || this.#lingers) return
     const traces = this.#traces
     if (traces.touched !== 0) this.#probe(server)
     else if (!traces.keeps) this.#letGo(server)
