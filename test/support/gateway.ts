@@ -5,6 +5,7 @@ import { Plans } from '../../packages/gateway/src/sql/plans.ts'
 import { systemClock } from '../../packages/gateway/src/transport/clock.ts'
 import { nodeTransport } from '../../packages/gateway/src/transport/node.ts'
 import { selfSignedCertificate } from '../../packages/gateway/src/transport/self-signed.ts'
+import type { Transport } from '../../packages/gateway/src/transport/transport.ts'
 
 export interface TestGateway extends AsyncDisposable {
   readonly gateway: Gateway
@@ -25,6 +26,7 @@ export async function startGateway(
   originUrl: string,
   origin: Partial<OriginOptions> = {},
   options: Partial<GatewayOptions> = {},
+  transport: Transport = nodeTransport,
 ): Promise<TestGateway> {
   const { hostname, port, username, password, pathname } = new URL(originUrl)
   const database = decodeURIComponent(pathname.slice(1))
@@ -52,7 +54,7 @@ export async function startGateway(
     ],
   })
   const gateway = new Gateway(configured(), {
-    transport: nodeTransport,
+    transport,
     clock: systemClock,
     random: Math.random,
     planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
