@@ -167,7 +167,8 @@ async function listenIn(databaseUrl: string, answers: Map<string, Uint8Array>) {
 function note(answers: Map<string, Uint8Array>, said: Uint8Array, heard: Uint8Array): void {
   const units = split(said, endsUnit)
   const parts = split(heard, type => type === wire.ReadyForQuery)
-  if (units.length !== parts.length) return
+  // A login has chances of its own, and none in the played one.
+  if (said[0] === 0 || said[0] === wire.PasswordMessage || units.length !== parts.length) return
   for (const [at, unit] of units.entries()) answers.set(unitKey(unit), parts[at]!)
 }
 
