@@ -157,6 +157,15 @@ describe('pipelines, Sync and Flush', () => {
     await other.query('commit')
   })
 
+  test('a Flush brings what the gateway itself answers, too', async () => {
+    client.send(parse('c1', 'select 1'), bind('', 'c1'), execute(), close('S', 'c1'), flush())
+    expect(await client.take(5)).toEqual(['1', '2', 'D(1)', 'C(SELECT 1)', '3'])
+    client.send(parse('c1', 'select 2'), sync(), close('S', 'c1'), flush())
+    expect(await client.take(3)).toEqual(['1', 'Z I', '3'])
+    client.send(sync())
+    expect(await client.ready()).toEqual(['Z I'])
+  })
+
   test('many series in flight are answered in their order', async () => {
     const series = Array.from({ length: 500 }, (_, n) => [
       parse('', `select ${n}`),

@@ -66,6 +66,8 @@ export class Exchange {
   asked = 0
   /** Answers that have come. */
   answered = 0
+  /** What was asked before the last Flush; -1 without one. */
+  flushed = -1
   /** An ErrorResponse has come: the server discards what is left of the series. */
   failed = false
   /** It stands within a COPY FROM STDIN. */

@@ -210,6 +210,27 @@ describe('edits', () => {
     expect(owner.types).toBe('1')
   })
 
+  test('what stands behind a Flush is said when what stands before it is answered', () => {
+    const owner = new Owner()
+    const exchange = pipeline.begin(owner)
+    exchange.asked = 1
+    exchange.edit({ at: 1, does: 'say', bytes: closeComplete() })
+    pipeline.settle()
+    feed(bindComplete())
+    expect(owner.types).toBe('23')
+  })
+
+  test('and if it stands behind another exchange, when that is over', () => {
+    const first = new Owner()
+    begin(first)
+    const second = new Owner()
+    pipeline.begin(second).edit({ at: 0, does: 'say', bytes: closeComplete() })
+    pipeline.settle()
+    expect(second.types).toBe('')
+    feed(readyForQuery('I'))
+    expect([first.types, second.types]).toEqual(['Z', '3'])
+  })
+
   test('what was to come before an error is said, and what comes behind it is undone', () => {
     const owner = new Owner()
     const undone: number[] = []

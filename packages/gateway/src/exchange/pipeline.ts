@@ -171,10 +171,12 @@ export class Pipeline {
     return this.#flowing
   }
 
-  /** Says what is to be said before the next answer: for a Flush to which the server has nothing to answer. */
+  /** A Flush: what is to be said is said as soon as its turn comes, and waits for no answer behind it. */
   settle(): void {
-    const head = this.#queue[0]
-    if (head) this.#say(head)
+    const last = this.#queue[this.#queue.length - 1]
+    if (!last) return
+    last.flushed = last.asked
+    if (last === this.#queue[0]) this.#say(last)
   }
 
   /** The connection is gone: every owner is told. */
@@ -207,6 +209,7 @@ export class Pipeline {
         }
         if (head.edits !== null) this.#answer(head, start, end, true)
         head.answered++
+        if (head.edits !== null) this.#sayBehind(head, end)
         return
       case ParameterDescription:
         if (!head) throw unasked(type)
@@ -247,6 +250,8 @@ export class Pipeline {
     else this.#handOn(end)
     this.#queue.shift()
     head.sink.onAnswered(status, head)
+    const next = this.#queue[0]
+    if (next && next.flushed >= 0) this.#say(next)
   }
 
   /** A message of an exchange that has edits; the last one of an answer, or one of its parts. */
@@ -270,6 +275,14 @@ export class Pipeline {
     const edit = head.edits![0]
     if (edit?.does !== 'say' || edit.at > head.answered) return
     this.#handOn(start)
+    this.#say(head)
+  }
+
+  /** After a Flush what is to be said next comes at once: the server may have nothing more to say. */
+  #sayBehind(head: Exchange, end: number): void {
+    const edit = head.edits![0]
+    if (edit?.does !== 'say' || edit.at > head.answered || edit.at > head.flushed) return
+    this.#handOn(end)
     this.#say(head)
   }
 
