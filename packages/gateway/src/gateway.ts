@@ -16,6 +16,7 @@ import { type Refusal, shuttingDown } from './origin/refusal.ts'
 import { terminated } from './session/errors.ts'
 import { Session, type SessionOptions } from './session/session.ts'
 import type { Signal } from './session/signals.ts'
+import { hangUp, lingerMs } from './transport/hang-up.ts'
 import type { ServerTls, Socket, Listener as SocketListener } from './transport/transport.ts'
 
 export type { OriginOptions, Surroundings } from './backend.ts'
@@ -31,8 +32,7 @@ export interface GatewayOptions {
 }
 
 const sweepMs = 100
-/** How long a client may take to close its side. */
-const lingerMs = 5_000
+
 export class Gateway {
   #options: GatewayOptions
   readonly #surroundings: Surroundings
@@ -98,7 +98,7 @@ export class Gateway {
       if (this.#clients.size + this.#door.waiting < this.#options.maxClients) this.#door.open(socket)
       else {
         socket.write(errorResponse(tooManyClients(this.#options.maxClients)))
-        socket.end()
+        hangUp(socket, clock)
       }
     })
     for (const backend of this.#backends) backend.warmUp()
@@ -254,7 +254,7 @@ export class Gateway {
       socket.resume()
     } catch (refusal) {
       socket.write(errorResponse({ ...asRefusal(refusal), severity: 'FATAL' }))
-      socket.end()
+      hangUp(socket, this.#surroundings.clock)
     }
   }
 }

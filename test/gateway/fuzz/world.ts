@@ -243,6 +243,12 @@ export class World {
       await this.#settle()
     }
     const ear = socket.handler as Ear
+    if (ear.ended && random() < 0.1) {
+      // A client that was turned away does not close.
+      this.#clock.advance(10_000)
+      await this.#settle()
+      if (!ear.closed) throw new Error('a client keeps its socket by not closing it')
+    }
     for (const code of ear.errors) add(this.refused, code)
     socket.destroy()
     await this.#settle()

@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { errorResponse } from '@sluice/wire'
 import type { Clock } from '../transport/clock.ts'
+import { hangUp } from '../transport/hang-up.ts'
 import type { ServerTls, Socket, SocketHandler } from '../transport/transport.ts'
 import type { Accounts } from './accounts.ts'
 import { fatal } from './refusal.ts'
@@ -86,7 +87,7 @@ class Entry implements SocketHandler {
 
   end(): void {
     this.#finish()
-    this.#socket.end()
+    hangUp(this.#socket, this.#options.clock)
   }
 
   /** It is no longer at the door. */
