@@ -117,10 +117,12 @@ export class Pool implements Keeper {
   checkout(waiter: Waiter, wants: Values): ServerConnection | null {
     const idle = this.#idle
     for (let i = idle.length - 1; i >= 0; i--) {
-      if (idle[i]!.has === wants) {
-        const [server] = idle.splice(i, 1)
-        return server!
-      }
+      const server = idle[i]!
+      if (server.has !== wants) continue
+      // The newest as a rule, which needs no list of what is taken out.
+      if (i === idle.length - 1) idle.pop()
+      else idle.splice(i, 1)
+      return server
     }
     const any = idle.pop()
     if (any) return any

@@ -14,6 +14,11 @@ import type { Socket } from '../transport/transport.ts'
 /** The most that waits before the client is not read any more, and a series goes on without its Sync. */
 export const fullBytes = 65_536
 
+/** Where the client's bytes go. */
+export interface Outlet {
+  send(bytes: Uint8Array, start: number, end: number): void
+}
+
 export class Client {
   bytes: Uint8Array = nothing
   /** The next byte to take, and the end of what is there. */
@@ -109,25 +114,27 @@ export class Client {
     return at === 0 && length === bytes.length ? bytes : bytes.subarray(at, at + length)
   }
 
-  /** Takes the next message as far as it is there; the rest streams. */
-  takeMessage(): Uint8Array {
+  /** Hands the next message on as far as it is there, or to nobody; the rest streams. */
+  passMessage(to: Outlet | null): void {
     const part = Math.min(this.length, this.end - this.at)
     this.streaming = this.length - part
     this.dropping = false
-    return this.take(part)
+    to?.send(this.bytes, this.at, this.at + part)
+    this.consume(part)
   }
 
   /** The next message goes nowhere. */
   drop(): void {
-    this.takeMessage()
+    this.passMessage(null)
     this.dropping = true
   }
 
-  /** Takes what has come of a message that streams. */
-  takeStream(): Uint8Array {
+  /** Hands on what has come of a message that streams. */
+  passStream(to: Outlet | null): void {
     const part = Math.min(this.streaming, this.end - this.at)
     this.streaming -= part
-    return this.take(part)
+    if (!this.dropping) to?.send(this.bytes, this.at, this.at + part)
+    this.consume(part)
   }
 
   consume(length: number): void {

@@ -72,17 +72,17 @@ export function passMessage(
     }
     case Describe:
       if (bytes[at + 5] === statementByte) passNamed(context, bytes, at, at + 6, end)
-      else context.server.send(bytes.subarray(at, end))
+      else context.server.send(bytes, at, end)
       break
     case Close:
       if (bytes[at + 5] === statementByte) {
         passClose(context, bytes, at, end)
         return
       }
-      context.server.send(bytes.subarray(at, end))
+      context.server.send(bytes, at, end)
       break
     default:
-      context.server.send(bytes.subarray(at, end))
+      context.server.send(bytes, at, end)
   }
   context.exchange.asked++
 }
@@ -99,10 +99,12 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
   }
   if (nameEnd === at + 5) {
     // The one before is gone as soon as the server reads this, whether it succeeds or not.
-    const unnamed = { parse: bytes.slice(at, end), plan }
+    const before = names.unnamed?.parse
+    const parse = before && isSame(before, bytes, at, end) ? before : bytes.slice(at, end)
+    const unnamed = { parse, plan }
     names.setUnnamed(unnamed, exchange, exchange.asked++)
     server.unnamed = unnamed
-    server.send(bytes.subarray(at, end))
+    server.send(bytes, at, end)
     return
   }
   const name = text(bytes, at + 5, nameEnd)
@@ -195,7 +197,7 @@ function passClose(context: Context, bytes: Uint8Array, at: number, end: number)
       names.setUnnamed(null, exchange, exchange.asked)
       server.unnamed = null
     }
-    server.send(bytes.subarray(at, end))
+    server.send(bytes, at, end)
     exchange.asked++
     return
   }
@@ -219,13 +221,13 @@ function passNamed(
       inject(context, unnamed.parse, () => {
         server.unnamed = unnamed
       })
-    server.send(bytes.subarray(at, end))
+    server.send(bytes, at, end)
     return
   }
   const nameEnd = nulAfter(bytes, nameStart, end)
   const statement = names.get(text(bytes, nameStart, nameEnd))
   if (!statement) {
-    server.send(bytes.subarray(at, end))
+    server.send(bytes, at, end)
     return
   }
   if (!server.statements.has(statement))
@@ -260,7 +262,7 @@ function sendUnder(
   head[3] = size >>> 8
   head[4] = size
   server.send(head)
-  server.send(bytes.subarray(nameEnd, end))
+  server.send(bytes, nameEnd, end)
 }
 
 /** What a series is about to do, known before any of it is sent. */
@@ -333,6 +335,13 @@ export function survey(
 const none: Statement[] = []
 /** The usual answer. */
 const nothing: Survey = { lacks: none, lacksUnnamed: false }
+
+/** Clients tend to say the same thing again. */
+function isSame(known: Uint8Array, bytes: Uint8Array, at: number, end: number): boolean {
+  if (known.length !== end - at) return false
+  for (let i = 0; i < known.length; i++) if (known[i] !== bytes[at + i]) return false
+  return true
+}
 
 /** The NUL that ends a string, or the message's end if there is none: the server then refuses the message. */
 function nulAfter(bytes: Uint8Array, from: number, end: number): number {

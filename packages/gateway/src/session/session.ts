@@ -182,6 +182,13 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #fatal = false
   #running = false
 
+  /** The text that was read last, of all sessions', and its plan. Bytes that came stay as they are. */
+  static readonly #asked = {
+    bytes: null as Uint8Array | null,
+    ...{ start: 0, end: 0 },
+    plan: null as StatementPlan | null,
+  }
+
   /** What series.ts is given: one for all, because only one session at a time is in there. */
   static readonly #context: { -readonly [Key in keyof Context]: Context[Key] } & { session: Session } = {
     session: null as unknown as Session,
@@ -499,8 +506,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (this.#mayCopyIn) this.#phase = 'awaiting'
     this.#mayCopyIn = false
     this.#watchTags(exchange)
-    const message = client.takeMessage()
-    server.send(plan && (plan.needs & rewritten) !== 0 ? this.#rewritten(plan, message) : message)
+    if (plan && (plan.needs & rewritten) !== 0 && client.whole)
+      server.send(this.#rewritten(plan, client.take(client.length)))
+    else client.passMessage(server)
     exchange.open = false
     return true
   }
@@ -551,7 +559,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (large) {
       const { length } = client
       passMessage(context, bytes, at, at + Math.min(length, client.there), length)
-      client.takeMessage()
+      // This part is sent.
+      client.passMessage(null)
     } else {
       for (let next = at; next < end; ) {
         const length = lengthAt(bytes, next)
@@ -575,7 +584,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     // In a transaction it may be the end of a series with a Query in it.
     if (this.#skipping || !server || (idle && server.pipeline.status === 'I')) {
       // Nothing is open that a Sync could end, or only an error of ours.
-      client.take(client.length)
+      client.consume(client.length)
       client.say(readyForQuery(server?.pipeline.status ?? 'I'))
       if (this.#skipping) {
         this.#skipping = false
@@ -585,7 +594,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     }
     const exchange = this.#open ?? this.#begin(server)
     if (idle) this.#loneSync = exchange
-    server.send(client.take(client.length))
+    client.passMessage(server)
     exchange.open = false
     this.#open = null
     if (this.#mayCopyIn) this.#phase = 'awaiting'
@@ -596,12 +605,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #takeFlush(): boolean {
     const client = this.#client
     if (!client.whole) return false
-    const bytes = client.take(client.length)
     const server = this.#server
-    if (server && this.#open && !this.#open.failed && !this.#copying) {
-      server.send(bytes)
-      server.pipeline.settle()
-    }
+    if (!server || !this.#open || this.#open.failed || this.#copying) return this.#drop()
+    client.passMessage(server)
+    server.pipeline.settle()
     return true
   }
 
@@ -613,7 +620,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (!server || !(this.#copying || ahead)) return this.#drop()
     if (!client.whole && !(client.type === CopyData && client.length > fullBytes)) return false
     const ends = client.type !== CopyData
-    server.send(client.takeMessage())
+    client.passMessage(server)
     if (ends && ahead) this.#copiesAhead++
     else if (ends) {
       this.#copying = false
@@ -624,11 +631,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
 
   #takeStream(): boolean {
     const client = this.#client
-    const bytes = client.takeStream()
     const server = this.#server
-    if (client.dropping || !server) return true
-    server.send(bytes)
-    return this.#flows(server)
+    client.passStream(server)
+    return client.dropping || !server || this.#flows(server)
   }
 
   /** What waits for a server that does not keep up waits in one place: the client is not read on. */
@@ -643,7 +648,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (!this.#client.whole) return false
     const server = this.#server!
     server.retired = true
-    server.send(this.#client.takeMessage())
+    this.#client.passMessage(server)
     this.#copying = false
     this.#phase = 'awaiting'
     return true
@@ -805,8 +810,17 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (reported !== this.#encodingIn) {
       this.#encodingIn = reported
       this.#asciiSafe = !notAsciiSafe.has(reported.byName.get('client_encoding') ?? '')
+      Session.#asked.plan = null
     }
-    return this.#options.planOf(bytes, start, end, this.#asciiSafe)
+    // A Parse is asked for twice: before its series is sent, and when it is.
+    const asked = Session.#asked
+    if (asked.plan === null || bytes !== asked.bytes || start !== asked.start || end !== asked.end) {
+      asked.plan = this.#options.planOf(bytes, start, end, this.#asciiSafe)
+      asked.bytes = bytes
+      asked.start = start
+      asked.end = end
+    }
+    return asked.plan
   }
 
   #onPlan(plan: StatementPlan): void {
@@ -841,7 +855,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const status = this.#server?.pipeline.status ?? 'I'
     if (!this.#names.get(what.name) || status === 'E') return false
     this.#names.delete(what.name)
-    this.#client.take(this.#client.length)
+    this.#client.consume(this.#client.length)
     this.#client.say(commandComplete('DEALLOCATE'))
     this.#client.say(readyForQuery(status))
     return true
