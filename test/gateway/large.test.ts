@@ -55,6 +55,15 @@ test('what stands behind many rows in a large statement is not missed', async ()
   other.destroy()
 })
 
+test('a large statement whose beginning the gateway would rewrite passes as it is', async () => {
+  const client = await rawClient(two.url)
+  client.send(query(`select 7 as seven, pg_cancel_backend(1999999999) is null /* ${'x'.repeat(300_000)} */`))
+  const heard = await client.ready()
+  expect(heard).toContain('D(7,f)')
+  expect(heard.at(-1)).toBe('Z I')
+  client.destroy()
+})
+
 test('a client that stops reading a large result holds little memory and delays nobody', async () => {
   const [slow, other] = [await rawClient(two.url), await rawClient(two.url)]
   slow.socket.pause()
