@@ -20,7 +20,7 @@ import { medians, type Sample, tables } from './report.ts'
 
 const usage = `usage: npm run bench -- pool [options]
 
-  --seconds <n>    of each measurement (3)
+  --seconds <n>    of each measurement (3), logins of all clients included
   --rounds <n>     of all measurements (5): the figures are medians
   --clients <n,…>  at a time (1,20,100)
   --json <file>    every sample, and the medians`
@@ -62,7 +62,8 @@ async function run({ seconds, rounds, clients, json }: Options, folder: string):
   await fill(postgres.url)
   // Compilers, and the pools.
   for (const pooler of poolers)
-    for (const load of loads) if (pooler.cannot(load.protocol) === null) await sample(pooler, load, 0, 1)
+    for (const load of loads)
+      if (pooler.cannot(load.protocol) === null) await sample(pooler, load, 0, seconds)
 
   const samples: Sample[] = []
   for (let round = 1; round <= rounds; round++)

@@ -44,6 +44,8 @@ export async function measure(url: string, { protocol, clients }: Load, seconds:
     `--time=${seconds}`,
   ]
   const said = await pgbench(url, words)
+  if (/actually processed: 0\b/.test(said))
+    throw new Error(`${clients} clients did no more than log in within ${seconds} s: ask for more --seconds`)
   const figure = (pattern: RegExp) => {
     const found = pattern.exec(said)
     if (!found) throw new Error(`pgbench said something else than expected:\n${said}`)
