@@ -299,6 +299,19 @@ describe('prepared statements', () => {
     expect(await client.ready()).toEqual(['E 26000', 'Z I'])
   })
 
+  test('the unnamed statement outlives what the gateway itself asks of a connection', async () => {
+    await database.query('create sequence if not exists asked')
+    client.send(parse('', `select set_config('work_mem', '5MB', false)`), bind('', ''), execute(), sync())
+    expect(await client.ready()).toEqual(['1', '2', 'D(5MB)', 'C(SELECT 1)', 'Z I'])
+    client.send(bind('', ''), execute(), sync())
+    expect(await client.ready()).toEqual(['2', 'D(5MB)', 'C(SELECT 1)', 'Z I'])
+    client.send(parse('', `select nextval('asked') > 0`), sync())
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    await other.query(`select nextval('asked')`)
+    client.send(bind('', ''), execute(), sync())
+    expect(await client.ready()).toEqual(['2', 'D(t)', 'C(SELECT 1)', 'Z I'])
+  })
+
   test('a Parse or Close that is skipped after an error leaves the unnamed statement as it was', async () => {
     client.send(
       parse('', 'select 7'),

@@ -17,6 +17,8 @@ export type OwnAnswer =
  */
 export function ask(server: ServerConnection, sql: string, done: (answer: OwnAnswer) => void): void {
   const exchange = server.pipeline.begin(new OwnQuery(server, done))
+  // As any simple Query does.
+  server.unnamed = null
   server.send(query(sql))
   exchange.open = false
   server.flush()

@@ -551,7 +551,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     context.statements = this.#options.pool.statements
     context.server = server
     if (!this.#lacksNothing(server, bytes, at, end)) return false
-    this.#clearSequences(server)
     context.settings = this.#traces.settled
     const exchange = this.#open ?? this.#begin(server)
     this.#open = exchange
@@ -746,7 +745,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const names = this.#names
     this.#unitTouches = 0
     this.#unitNeeds = 0
-    const { lacks, lacksUnnamed } = survey(Session.#context, bytes, at, end)
+    let { lacks, lacksUnnamed } = survey(Session.#context, bytes, at, end)
+    // What that sends ends the unnamed statement.
+    if (this.#clearSequences(server)) ({ lacks, lacksUnnamed } = survey(Session.#context, bytes, at, end))
     // An open series has no place for it before: it is prepared within.
     if ((lacks.length === 0 && !lacksUnnamed) || this.#open) return true
     this.#prepare(server, lacks, lacksUnnamed ? names.unnamed : null)
@@ -780,18 +781,24 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     })
   }
 
-  /** Another client's values of sequences must not be seen by one that asks, or mixed with those it makes. */
-  #clearSequences(server: ServerConnection): void {
-    if (server.sequencesOf === this) return
-    if ((this.#unitTouches & Touches.sequences) === 0 && (this.#unitNeeds & Needs.sequences) === 0) return
-    if (this.#open || server.pipeline.status === 'E') return
+  /**
+   * Another client's values of sequences must not be seen by one that asks, or mixed with those it makes.
+   *
+   * @returns true if something was sent
+   */
+  #clearSequences(server: ServerConnection): boolean {
+    if (server.sequencesOf === this) return false
+    if ((this.#unitTouches & Touches.sequences) === 0 && (this.#unitNeeds & Needs.sequences) === 0)
+      return false
+    if (this.#open || server.pipeline.status === 'E') return false
     const foreign = server.sequencesOf !== null
     server.sequencesOf = this
-    if (!foreign) return
+    if (!foreign) return false
     // Not waited for: what follows on the connection is behind it.
     ask(server, 'DISCARD SEQUENCES', answer => {
       if ('error' in answer) server.retired = true
     })
+    return true
   }
 
   #begin(server: ServerConnection): Exchange {
