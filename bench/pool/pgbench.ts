@@ -25,7 +25,7 @@ export const scale = 10
 
 export async function pgbenchVersion(): Promise<string> {
   const { stdout } = await run('pgbench', ['--version']).catch(() => {
-    throw new Error('pgbench is not on the PATH: it comes with PostgreSQL (Debian: postgresql-contrib)')
+    throw new Error('pgbench is not on the PATH: it comes with PostgreSQL (Debian: apt install postgresql)')
   })
   return /\d[\d.]*/.exec(stdout)![0]
 }
