@@ -36,7 +36,7 @@ function firstLine(child: ChildProcess, ready: RegExp): Promise<RegExpExecArray>
     const timer = setTimeout(
       () => reject(new Error(`not ready after ${startMs} ms\n${heard.join('\n')}`)),
       startMs,
-    )
+    ).unref()
     child.once('error', reject)
     child.once('exit', () => reject(new Error(heard.join('\n'))))
     // Read on to the end: a full pipe would stop the program.
