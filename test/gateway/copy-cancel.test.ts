@@ -93,6 +93,13 @@ describe('COPY', () => {
     expect(await b.query('select count(*) from t')).toContain('D(6)')
   })
 
+  test('in by a Query within a series', async () => {
+    a.send(parse('', 'select 1'), bind('', ''), execute(), query('copy t from stdin'), row('1'), copyDone())
+    expect(await a.ready()).toEqual(['1', '2', 'D(1)', 'C(SELECT 1)', 'G', 'C(COPY 1)', 'Z T'])
+    expect(await a.query('commit')).toEqual(['C(COMMIT)', 'Z I'])
+    expect(await b.query('select count(*) from t')).toContain('D(1)')
+  })
+
   test('out, and a large one both ways', async () => {
     expect(await a.query('copy (select 1 union all select 2) to stdout')).toEqual([
       ...['H', 'd(1\n)', 'd(2\n)', 'c', 'C(COPY 2)', 'Z I'],

@@ -312,6 +312,18 @@ describe('prepared statements', () => {
     expect(await client.ready()).toEqual(['2', 'D(t)', 'C(SELECT 1)', 'Z I'])
   })
 
+  test('a client without an unnamed statement meets no other client’s', async () => {
+    client.send(parse('', 'select 7'), sync())
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    other.send(bind('', ''), execute(), sync(), describes('S', ''), sync())
+    expect(await other.ready()).toEqual(['E 26000', 'Z I'])
+    expect(await other.ready()).toEqual(['E 26000', 'Z I'])
+    client.send(bind('', ''), execute(), sync(), close('S', ''), bind('', ''), sync(), bind('', ''), sync())
+    expect(await client.ready()).toEqual(['2', 'D(7)', 'C(SELECT 1)', 'Z I'])
+    expect(await client.ready()).toEqual(['3', 'E 26000', 'Z I'])
+    expect(await client.ready()).toEqual(['E 26000', 'Z I'])
+  })
+
   test('a Parse or Close that is skipped after an error leaves the unnamed statement as it was', async () => {
     client.send(
       parse('', 'select 7'),

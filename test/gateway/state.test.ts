@@ -1,5 +1,5 @@
 /** What a client leaves in a server's session, and what of it others meet: the cases SE of users of other poolers. */
-import { bind, execute, parse, sync } from '@sluice/wire'
+import { bind, execute, parse, query, sync } from '@sluice/wire'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { freshDatabase } from '../support/postgres.ts'
@@ -101,6 +101,14 @@ describe('parameters', () => {
       expect(await value(boot, 'show datestyle')).toBe('German, DMY')
     }
     boot.destroy()
+  })
+
+  test('what follows a RESET in one segment sees where the client started', async () => {
+    const started = await rawClient(one.url, { parameters: { application_name: 'boot' } })
+    started.send(query(`set application_name = 'x'`), query('reset all'), query('show application_name'))
+    for (const tag of ['SET', 'RESET']) expect(await started.ready()).toEqual([`C(${tag})`, 'Z I'])
+    expect(await started.ready()).toContain('D(boot)')
+    started.destroy()
   })
 
   test('SE6: comments hide nothing', async () => {

@@ -3,7 +3,7 @@
  *
  *     has          parameters and role that differ from those it started with
  *     statements   what is prepared on it under names of the gateway's, the least recently used first
- *     unnamed      whose unnamed statement is on it
+ *     unnamed      whose unnamed statement is on it; null if there is none for sure
  *     reported     what ParameterStatus said
  *
  * What it has is believed when the server has said so; a session that can't tell asks (session/probe.ts).

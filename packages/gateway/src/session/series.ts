@@ -193,10 +193,7 @@ function passClose(context: Context, bytes: Uint8Array, at: number, end: number)
   const name = text(bytes, at + 6, end - 1)
   const known = name !== '' && names.get(name) !== undefined
   if (!known) {
-    if (name === '') {
-      names.setUnnamed(null, exchange, exchange.asked)
-      server.unnamed = null
-    }
+    if (name === '') names.setUnnamed(null, exchange, exchange.asked)
     server.send(bytes, at, end)
     exchange.asked++
     return
@@ -217,8 +214,9 @@ function passNamed(
   const { server, names } = context
   if (bytes[nameStart] === 0) {
     const { unnamed } = names
-    if (unnamed !== null && server.unnamed !== unnamed)
-      inject(context, unnamed.parse, () => {
+    // One that another client left there must not be met by a client that has none.
+    if (server.unnamed !== unnamed)
+      inject(context, unnamed?.parse ?? closeUnnamed, () => {
         server.unnamed = unnamed
       })
     server.send(bytes, at, end)
@@ -235,11 +233,13 @@ function passNamed(
   sendUnder(server, statement.name, bytes, at, nameStart, nameEnd, end, length)
 }
 
-/** A Parse of ours within a series that is open already, where nothing can be prepared before it. */
-function inject({ server, exchange }: Context, parse: Uint8Array, onDone: () => void): void {
+/** A Parse or Close of ours within a series: it is open already, so that nothing can be prepared before it. */
+function inject({ server, exchange }: Context, message: Uint8Array, onDone: () => void): void {
   exchange.edit({ at: exchange.asked++, does: 'swallow', onDone })
-  server.send(parse)
+  server.send(message)
 }
+
+const closeUnnamed = close('S', '')
 
 /** Sends a message with another name in place of the one from `nameStart` to `nameEnd`. */
 function sendUnder(

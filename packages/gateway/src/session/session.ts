@@ -133,6 +133,8 @@ const notAsciiSafe: ReadonlySet<string> = new Set([
 ])
 /** Needs for which a text is not sent as it came. */
 const rewritten = Needs.backendSignal | Needs.statementNames
+/** An unnamed statement that is nobody's: whether there is one is not known. */
+const unknown = {}
 /** How long a server may take to answer a cancel request. */
 const cancelGraceMs = 10_000
 
@@ -333,7 +335,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
 
   onError(bytes: Uint8Array, start: number, end: number, exchange: Exchange): Uint8Array | null {
     const names = this.#names
-    if (names.unnamedFailed(exchange, exchange.answered) && this.#server) this.#server.unnamed = null
+    if (names.unnamedFailed(exchange, exchange.answered) && this.#server) this.#server.unnamed = unknown
     this.#copying = false
     if (exchange.queryInSeries && exchange.answered < exchange.asked) {
       // The error is one of the series: the Query was discarded with it, and so is all up to a Sync.
@@ -356,7 +358,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       return
     }
     this.#copying = true
-    if (exchange.asked > 0) {
+    if (exchange.answered < exchange.asked) {
       // The Sync that was sent behind the Execute is ignored by a server that takes COPY data: another one will come.
       exchange.open = true
       this.#open = exchange
@@ -494,7 +496,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const exchange = this.#open ?? this.#begin(server)
     if (plan) {
       this.#names.setUnnamed(null, exchange, exchange.asked)
-      server.unnamed = null
+      // In a series it may be skipped.
+      if (!this.#open) server.unnamed = null
     }
     if (this.#open) {
       // Behind an Execute such a Query leaves a backend of PostgreSQL 18 broken for the next statement.
@@ -669,8 +672,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #acquire(): ServerConnection | null {
     const held = this.#server
     if (held) {
-      // Names that an exchange in flight makes or closes are believed when it has answered.
-      if (this.#inFlight === 0 || this.#open || !held.pipeline.edited) return held
+      if (this.#inFlight === 0 || this.#open) return held
+      // Names that an exchange in flight makes or closes are believed when it has answered, and what it resets is the
+      // client's start only then.
+      if (!held.pipeline.edited && !this.#traces.resetsStart) return held
       this.#phase = 'awaiting'
       return null
     }

@@ -62,6 +62,11 @@ export class Traces {
     return this.#sessionMode || this.pins.length > 0
   }
 
+  /** Parameters may have gone back to where the connection started, and that is not where the client did. */
+  get resetsStart(): boolean {
+    return (this.touched & Touches.reset) !== 0 && this.#base.byName.size > 0
+  }
+
   /** What the client wants; null while a unit has changed it, and only the server knows. */
   get settled(): Values | null {
     return (this.touched & Touches.settings) === 0 ? this.wants : null
