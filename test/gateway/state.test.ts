@@ -151,6 +151,72 @@ describe('parameters', () => {
     expect(await value(a, `select current_setting('app.other')`)).toBe('43')
   })
 
+  test('parameters with a dot that a function sets, whose names no text of the client’s tells', async () => {
+    await database.query(`create function log_in(who text) returns void language plpgsql as $$
+      begin perform set_config('app.user', who, false); execute format('set session app.quoted = %L', who); end $$`)
+    await a.query(`select log_in('alice')`)
+    expect(
+      await value(b, `select current_setting('app.user', true) || current_setting('app.quoted', true)`),
+    ).toBe('')
+    await b.query(`select log_in('bob')`)
+    expect(await value(a, `select current_setting('app.user') || current_setting('app.quoted')`)).toBe(
+      'alicealice',
+    )
+    await a.query(`do $$ begin perform log_in('carol'); end $$`)
+    expect(await value(b, `select current_setting('app.user')`)).toBe('bob')
+    expect(await value(a, `select current_setting('app.user')`)).toBe('carol')
+  })
+
+  test('a function is known from the COMMIT on that made it', async () => {
+    await b.query('select now(), unnest(array[1])')
+    await a.query('begin')
+    await a.query(
+      `create function sets_late() returns text language sql as $$ select set_config('app.late', 'x', false) $$`,
+    )
+    // Others ask for functions meanwhile, and see those that were there before.
+    const two = await startGateway(database.url, { connectionLimit: 1 })
+    await a.query('select log_in($$dave$$)')
+    await a.query('commit')
+    expect(await value(b, 'select sets_late()')).toBe('x')
+    expect(await value(a, `select current_setting('app.late', true)`)).toBe('')
+    await two.stop()
+  })
+
+  test('a parameter with a dot goes back to what the client started with', async () => {
+    const c = await rawClient(one.url, { parameters: { options: '-c app.start=mine' } })
+    expect(await value(c, `set app.start = ''; select current_setting('app.start')`)).toBe('')
+    await c.query('discard all')
+    expect(await value(c, `select current_setting('app.start')`)).toBe('mine')
+    c.destroy()
+  })
+
+  test('a value is right in any encoding', async () => {
+    await database.query('create schema "straße"; create table "straße".here as select 5 as n')
+    await a.query('set search_path to "straße"')
+    await a.query('set client_encoding to latin1')
+    await b.query(`set client_encoding to 'sjis'`)
+    expect(await value(a, 'select n from here')).toBe('5')
+    expect(await value(b, 'show client_encoding')).toBe('SJIS')
+    await a.query('reset client_encoding')
+    expect(await value(a, 'show search_path')).toBe('"straße"')
+  })
+
+  test('a statement_timeout is for the client’s statements, not for the gateway’s', async () => {
+    const c = await rawClient(one.url, { parameters: { statement_timeout: '1' } })
+    for (let n = 0; n < 20; n++) {
+      await c.query(`set app.n = ${n}`)
+      expect(await value(b, 'show statement_timeout')).toBe('0')
+    }
+    expect(await c.query('select pg_sleep(1)')).toEqual(['T(pg_sleep)', 'E 57014', 'Z I'])
+    await c.query('reset all')
+    c.destroy()
+    await a.query('set statement_timeout = 1')
+    for (let n = 0; n < 20; n++) await a.query(`set app.n = ${n}`)
+    expect(await value(b, 'show statement_timeout')).toBe('0')
+    await a.query('set statement_timeout = 0')
+    expect(await value(a, 'select 1')).toBe('1')
+  })
+
   test('SE12: several ParameterStatus within one answer all pass', async () => {
     const heard = await a.query(
       `select set_config('application_name', 'x', false), set_config('DateStyle', 'German', false); select 1`,
@@ -196,6 +262,22 @@ describe('pins', () => {
     expect(await value(a, 'select x from mine')).toBe('1')
     await a.end()
     expect(await waiting).toEqual(['E 42P01', 'Z I'])
+  })
+
+  test('functions and types that are temporary pin, too', async () => {
+    const two = await startGateway(database.url, { connectionLimit: 2 })
+    const [x, y] = [await rawClient(two.url), await rawClient(two.url)]
+    await x.query('create function pg_temp.seven() returns int language sql as $$ select 7 $$')
+    await y.query('create domain pg_temp.positive as int check (value > 0)')
+    expect(await value(y, 'select pg_temp.seven()')).toBe('E 42883')
+    expect(await value(x, 'select pg_temp.seven()')).toBe('7')
+    expect(await value(x, 'select 1::pg_temp.positive')).toBe('E 42704')
+    await x.query('drop function pg_temp.seven()')
+    await y.query('begin')
+    expect(await value(x, 'select 1')).toBe('1')
+    x.destroy()
+    y.destroy()
+    await two.stop()
   })
 
   test('SE9: a cursor WITH HOLD is there until it is closed, and not for others', async () => {

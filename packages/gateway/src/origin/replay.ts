@@ -33,7 +33,14 @@ export function replay(wants: Values, has: Values): string {
 const userNames = ['session_authorization', 'role']
 
 const setConfig = (name: string, value: string) =>
-  `SELECT pg_catalog.set_config(${quoteLiteral(name)},${quoteLiteral(value)},false)`
+  `SELECT pg_catalog.set_config(${quoteLiteral(name)},${literal(value)},false)`
+
+/** A value as ASCII: the connection's encoding is the one of whoever had it before. */
+function literal(value: string): string {
+  const bytes = Buffer.from(value)
+  if (bytes.length === value.length) return quoteLiteral(value)
+  return `pg_catalog.convert_from(pg_catalog.decode('${bytes.toString('hex')}','hex'),'UTF8')`
+}
 
 /** As RESET takes it: the parts of a name with dots each by itself. */
 const quoteName = (name: string) => name.split('.').map(quoteIdentifier).join('.')

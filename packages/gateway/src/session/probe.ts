@@ -3,7 +3,7 @@
  * touched something, and outside a transaction. So the truth comes from where it is: a SET that was rolled back, a
  * RESET in a savepoint and a set_config in a function are all seen as they ended.
  *
- * Names and operators are qualified: the search_path is the client's.
+ * Names and operators are qualified: the search_path is the client's. So is the encoding, for which the answer is ASCII.
  */
 import { quoteLiteral } from '../sql/quote.ts'
 
@@ -25,36 +25,48 @@ const ofTransactions = `'transaction_isolation', 'transaction_read_only', 'trans
  * @param customs names with a dot: PostgreSQL lists no such parameters, so they are asked for one by one
  */
 export const probeSql = (customs: Iterable<string>): string =>
-  `SELECT ${[
-    `(SELECT pg_catalog.json_object_agg(s.name, s.setting)::pg_catalog.text FROM pg_catalog.pg_settings s WHERE s.source OPERATOR(pg_catalog.=) 'session' AND s.name OPERATOR(pg_catalog.<>) ALL (ARRAY[${ofTransactions}]))`,
+  `SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.json_build_array(${[
+    `(SELECT pg_catalog.json_object_agg(s.name, s.setting) FROM pg_catalog.pg_settings s WHERE s.source OPERATOR(pg_catalog.=) 'session' AND s.name OPERATOR(pg_catalog.<>) ALL (ARRAY[${ofTransactions}]))`,
     `pg_catalog.current_setting('session_authorization')`,
     `pg_catalog.current_setting('role')`,
-    `(SELECT pg_catalog.json_agg(c)::pg_catalog.text FROM pg_catalog.pg_listening_channels() c)`,
+    `(SELECT pg_catalog.json_agg(c) FROM pg_catalog.pg_listening_channels() c)`,
     `EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())`,
-    `EXISTS (SELECT FROM pg_catalog.pg_class t WHERE t.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())`,
+    // Whatever is in the schema of temporary objects depends on it: functions and types, too.
+    `EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.refclassid OPERATOR(pg_catalog.=) 2615 AND d.refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())`,
     `EXISTS (SELECT FROM pg_catalog.pg_cursors c WHERE c.is_holdable)`,
     `EXISTS (SELECT FROM pg_catalog.pg_prepared_statements p WHERE p.from_sql)`,
     ...[...customs].map(name => `pg_catalog.current_setting(${quoteLiteral(name)}, true)`),
-  ].join(', ')}`
+  ].join(', ')})::pg_catalog.text, 'UTF8'), 'hex')`
+
+/** The same where the client's statement_timeout is too short for it: that comes first, in a row of its own. */
+export const unhurried = (sql: string): string =>
+  `SELECT pg_catalog.current_setting('statement_timeout'); SET LOCAL statement_timeout = 0; ${sql}`
 
 const pinsInOrder: readonly Pin[] = ['advisory_lock', 'temporary', 'hold_cursor', 'sql_prepare']
 
 /**
- * @param row the probe's one row
+ * @param rows the probe's
  * @param user whom the connection was opened for: a session of theirs is no difference
  */
-export function readProbe(row: readonly (string | null)[], customs: Iterable<string>, user: string): Probed {
-  const [settings, authorization, role, channels, ...rest] = row
+export function readProbe(
+  rows: readonly (readonly (string | null)[])[],
+  customs: Iterable<string>,
+  user: string,
+): Probed {
+  const [settings, authorization, role, channels, ...rest] = JSON.parse(
+    Buffer.from(rows.at(-1)?.[0] ?? '', 'hex').toString(),
+  ) as [Record<string, string> | null, string, string, string[] | null, ...(boolean | string | null)[]]
   const values = new Map<string, string>()
-  for (const [name, value] of Object.entries(JSON.parse(settings ?? '{}') as Record<string, string>))
-    values.set(name.toLowerCase(), value)
-  if (authorization != null && authorization !== user) values.set('session_authorization', authorization)
-  if (role != null && role !== 'none') values.set('role', role)
-  const pins = pinsInOrder.filter((_, at) => rest[at] === 't')
+  for (const [name, value] of Object.entries(settings ?? {})) values.set(name.toLowerCase(), value)
+  const timeout = rows.length > 1 ? rows[0]?.[0] : undefined
+  if (timeout != null) values.set('statement_timeout', timeout)
+  if (authorization !== user) values.set('session_authorization', authorization)
+  if (role !== 'none') values.set('role', role)
+  const pins = pinsInOrder.filter((_, at) => rest[at] === true)
   let at = pinsInOrder.length
   for (const name of customs) {
     const value = rest[at++]
-    if (value != null) values.set(name, value)
+    if (typeof value === 'string') values.set(name, value)
   }
-  return { values, pins, channels: JSON.parse(channels ?? '[]') as string[] }
+  return { values, pins, channels: channels ?? [] }
 }

@@ -65,6 +65,7 @@ import {
 } from './errors.ts'
 import { Names, type Unnamed } from './names.ts'
 import { prepare, trim } from './prepare.ts'
+import { unhurried } from './probe.ts'
 import { type Context, passMessage, survey } from './series.ts'
 import { type Signal, sendSignals, signalSafe } from './signals.ts'
 import { withOwnNames } from './statement-names.ts'
@@ -138,6 +139,12 @@ const unknown = {}
 /** How long a server may take to answer a cancel request. */
 const cancelGraceMs = 10_000
 
+/** How often something of our own is tried again that was cancelled. */
+const mostTries = 10
+
+/** By what was meant for the client's own statements: a statement_timeout, or a cancel request that came late. */
+const wasCanceled = (answer: OwnAnswer) => 'error' in answer && answer.error.code === '57014'
+
 export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   readonly key: SessionStart['key']
   readonly #options: SessionOptions
@@ -163,6 +170,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   /** Whether the client's encoding is one whose bytes mean what they look like, and in which values that was read. */
   #asciiSafe = true
   #encodingIn: Values | null = null
+  /** A transaction that may have changed the schema is not over. */
+  #changedSchema = false
   /** The server takes COPY data. */
   #copying = false
   /** A Sync with nothing before it, in a transaction. */
@@ -706,9 +715,13 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     return false
   }
 
-  #replay(server: ServerConnection, done: (error: Refusal | null) => void): void {
+  #replay(server: ServerConnection, done: (error: Refusal | null) => void, tries = 0): void {
     const { wants } = this.#traces
     this.#ask(server, replay(wants, server.has), answer => {
+      if (wasCanceled(answer) && tries < mostTries) {
+        this.#replay(server, done, tries + 1)
+        return
+      }
       if ('rows' in answer) server.has = wants
       done('error' in answer ? answer.error : null)
     })
@@ -837,7 +850,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
 
   #onPlan(plan: StatementPlan): void {
     const { suspects } = this.#options
-    if (plan.changesSchema) suspects.forget()
+    if (plan.changesSchema) {
+      suspects.forget()
+      this.#changedSchema = true
+    }
     if (plan.functions.length > 0 && suspects.has(plan.functions)) this.#traces.onUnknown()
     this.#unitTouches |= plan.touches
     this.#unitNeeds |= plan.needs
@@ -887,6 +903,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     this.#phase = 'ready'
     if (server.pipeline.status !== 'I' || this.#lingers) return
     const traces = this.#traces
+    // Whoever read it since the change was sent saw what it was before.
+    if (this.#changedSchema) this.#options.suspects.forget()
+    this.#changedSchema = false
     if (traces.touched !== 0) this.#probe(server)
     else if (!traces.keeps) this.#letGo(server)
     if (this.#channels?.hasNews) this.#tellNews()
@@ -931,16 +950,37 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
 
   /** Asks what was touched, and goes by it. */
   #probe(server: ServerConnection): void {
-    const { sql, read } = this.#traces.probe()
-    this.#ask(server, sql, answer => {
-      const row = 'rows' in answer ? answer.rows[0] : undefined
-      if (!row) {
+    if (!this.#traces.ranUnseen) {
+      this.#askState(server)
+      return
+    }
+    if (this.#phase !== 'leaving') this.#phase = 'preparing'
+    this.#options.suspects
+      .parameters()
+      .then(parameters => {
+        if (this.#phase === 'over') return
+        // It may have what nobody can name: no other client must meet it.
+        if (parameters === null) server.retired = true
+        this.#askState(server, parameters ?? undefined)
+      })
+      .catch((error: Error) => server.destroy(error))
+  }
+
+  #askState(server: ServerConnection, others?: ReadonlySet<string>, tries = 0): void {
+    const { sql, read } = this.#traces.probe(others)
+    this.#ask(server, tries === 0 ? sql : unhurried(sql), answer => {
+      if (wasCanceled(answer) && tries < mostTries) {
+        this.#askState(server, others, tries + 1)
+        return
+      }
+      const rows = 'rows' in answer ? answer.rows : []
+      if (rows.length === 0) {
         // What the session is like can't be told, so it can be neither shared nor carried to another connection.
         const why = 'error' in answer ? answer.error.message : 'no row came'
         server.destroy(new Error(`its state could not be read: ${why}`))
         return
       }
-      const { has, channels } = read(row)
+      const { has, channels } = read(rows)
       server.has = has
       for (const channel of this.#traces.unlistens) this.#channels?.remove(channel)
       this.#traces.unlistens = []

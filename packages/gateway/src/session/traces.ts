@@ -14,6 +14,7 @@ import { type Pin, probeSql, readProbe } from './probe.ts'
 const modeParameter = 'sluice.pool_mode'
 
 const noChannels: string[] = []
+const noNames: ReadonlySet<string> = new Set()
 const latin1 = new TextDecoder('latin1')
 /** Names with dots among them; no pattern that could begin anew within a word, which takes the square of its length. */
 const words = /[\w$.]+/g
@@ -33,6 +34,8 @@ export class Traces {
   /** Bits of {@link Touches}: what the unit may have changed. */
   touched = 0
   pins: readonly Pin[] = []
+  /** Code ran that is not in the text: it may have set parameters whose names only the database knows. */
+  ranUnseen = false
   /** Channels that the unit UNLISTENs, `*` for all, if it is not rolled back. */
   unlistens: string[] = noChannels
 
@@ -80,6 +83,7 @@ export class Traces {
       if (does === 'unlisten') this.unlistens = [...this.unlistens, channel]
     for (const name of plan.customSettings) this.#addCustom(name)
     if ((plan.touches & Touches.load) !== 0) this.#loaded = true
+    if (plan.unknownSettings) this.ranUnseen = true
   }
 
   /**
@@ -104,24 +108,35 @@ export class Traces {
 
   /** A function was called that may do anything. */
   onUnknown(): void {
+    this.ranUnseen = true
     this.touched |=
       Touches.settings | Touches.advisoryLock | Touches.temporary | Touches.holdCursor | Touches.sqlPrepare
   }
 
-  /** The SQL that asks for them, and what reads its one row: gives what the connection has. */
-  probe(): {
+  /**
+   * The SQL that asks for them, and what reads its rows: gives what the connection has.
+   *
+   * @param others names of parameters, too, that may have been set
+   */
+  probe(others: ReadonlySet<string> = noNames): {
     sql: string
-    read: (row: readonly (string | null)[]) => { has: Values; channels: readonly string[] }
+    read: (rows: readonly (readonly (string | null)[])[]) => { has: Values; channels: readonly string[] }
   } {
-    const customs = [modeParameter, ...(this.#customs ?? [])]
+    const customs = [...new Set([modeParameter, ...(this.#customs ?? []), ...others])]
     return {
       sql: probeSql(customs),
-      read: row => {
-        const { values, pins, channels } = readProbe(row, customs, this.#place.user)
+      read: rows => {
+        const { values, pins, channels } = readProbe(rows, customs, this.#place.user)
+        for (const [name, value] of values) if (others.has(name) && value !== '') this.#addCustom(name)
+        // It has no value again; the client's own goes over it.
+        if ((this.touched & Touches.reset) !== 0)
+          for (const name of this.#base.byName.keys())
+            if (name.includes('.') && values.get(name) === '') values.delete(name)
         const mode = values.get(modeParameter) || this.#place.mode
         this.#sessionMode = mode === 'session'
         this.pins = this.#loaded ? [...pins, 'load'] : pins
         this.touched = 0
+        this.ranUnseen = false
         this.wants = this.#base.with(values)
         return { has: Values.of(values), channels }
       },
@@ -131,6 +146,7 @@ export class Traces {
   /** The client is gone and the connection cleaned. */
   forget(): void {
     this.touched = 0
+    this.ranUnseen = false
     this.pins = []
     this.#sessionMode = false
   }
