@@ -1,6 +1,6 @@
 /** What `sluice check` finds out: each origin's addresses are asked at once, and judged together with its neighbours. */
 import { examine, type Means } from './examine.ts'
-import { type Judged, judge, type Line, named, ownConnections } from './judge.ts'
+import { type Judged, judge, type Line, named } from './judge.ts'
 
 export type { Means } from './examine.ts'
 export type { Line, Verdict } from './judge.ts'
@@ -21,8 +21,7 @@ export function check(origins: readonly ToCheck[], means: Means): Promise<Checke
         origin.origin.addresses.map(address => examine(origin, address, means)),
       )
       const neighbours = origins.filter(other => serverOf(other) === serverOf(origin))
-      const connections = neighbours.reduce((sum, each) => sum + each.connectionLimit + ownConnections, 0)
-      return { origin: origin.names[0] ?? origin.database, lines: judge(origin, examined, connections) }
+      return { origin: origin.names[0] ?? origin.database, lines: judge(origin, examined, neighbours) }
     }),
   )
 }

@@ -22,8 +22,10 @@ const down: Examined = {
   ...{ is: 'unreachable', address, error: Object.assign(new Error('no'), { code: 'ECONNREFUSED' }) },
 }
 
-const judged = (examined: Examined[], of: Partial<Judged> = {}, connections = 62) =>
-  judge({ ...origin, ...of }, examined, connections)
+const judged = (examined: Examined[], of: Partial<Judged> = {}, ...others: Judged[]) => {
+  const itself = { ...origin, ...of }
+  return judge(itself, examined, [itself, ...others])
+}
 const notOk = (lines: Line[]) =>
   lines.filter(({ verdict }) => verdict !== 'ok').map(({ verdict, what }) => `${verdict}: ${what}`)
 
@@ -35,7 +37,7 @@ test('all is well', () => {
     },
     {
       verdict: 'ok',
-      what: 'Sluice may open 62 connections here, its own included; PostgreSQL has 97 for it (max_connections 100, 3 reserved); others hold 5 now',
+      what: 'Sluice may open 63 connections here, its own included; PostgreSQL has 97 for it (max_connections 100, 3 reserved); others hold 5 now',
     },
     {
       verdict: 'ok',
@@ -45,19 +47,32 @@ test('all is well', () => {
 })
 
 test('connections: more than there are is wrong, more than are free is a warning', () => {
-  expect(judged([reached()], {}, 98)[1]).toMatchObject({
+  expect(judged([reached()], { connectionLimit: 95 })[1]).toMatchObject({
     verdict: 'wrong',
-    cure: expect.stringContaining('to 95 at most'),
+    cure: expect.stringContaining('to 94 at most'),
   })
   expect(judged([reached({ others: 40 })])[1]).toMatchObject({
-    ...{ verdict: 'warning', cure: expect.stringContaining('to 55 at most') },
+    ...{ verdict: 'warning', cure: expect.stringContaining('to 54 at most') },
   })
   expect(judged([reached({ maxConnections: 5 })])[1]).toMatchObject({ cure: 'Raise max_connections.' })
 })
 
+test('connections: origins on one server share them, and each has some of its own', () => {
+  expect(judged([reached()], {}, origin)[1]).toMatchObject({
+    what: expect.stringContaining('Sluice may open 126 connections here'),
+    cure: expect.stringContaining('to 91 at most (over all [[hyperdrive]] on this server)'),
+  })
+})
+
+test('connections: of further databases nobody knows how many there will be', () => {
+  expect(judged([reached()], { anyDatabase: true })[1]?.what).toContain(
+    'Sluice may open 63 connections here, its own included, and 2 more for each further database that clients name;',
+  )
+})
+
 test('limits of a role or a database are wrong where Sluice may open more', () => {
-  expect(notOk(judged([reached({ roleLimit: 10, databaseLimit: 62 })]))).toEqual([
-    'wrong: role "app" may have 10 connections, and Sluice may open 62',
+  expect(notOk(judged([reached({ roleLimit: 10, databaseLimit: 63 })]))).toEqual([
+    'wrong: role "app" may have 10 connections, and Sluice may open 63',
   ])
   expect(notOk(judged([reached({ roleLimit: 10, superuser: true })]))).toEqual([])
 })
@@ -107,7 +122,10 @@ test('auth_query', () => {
   expect(last({ row: [verifier] })).toEqual({ verdict: 'ok', what: 'auth_query works' })
   expect(last({ row: null })).toEqual({ verdict: 'ok', what: 'auth_query works; it knows no user "app"' })
   expect(last({ row: [`md5${'0'.repeat(32)}`] })).toMatchObject({ verdict: 'wrong' })
-  // PgBouncer's gives the name first.
-  expect(last({ row: ['app', verifier] })).toMatchObject({ verdict: 'wrong' })
+  expect(last({ row: ['app', verifier] })).toEqual({ verdict: 'ok', what: 'auth_query works' })
+  expect(last({ row: [null, 't', 'f'] })).toEqual({ verdict: 'ok', what: 'auth_query works' })
+  const noPassword = { verdict: 'wrong', what: "auth_query's answer has no password as pg_authid keeps it" }
+  expect(last({ row: ['another', verifier] })).toMatchObject(noPassword)
+  expect(last({ row: ['app'] })).toMatchObject(noPassword)
   expect(last({ error: 'no such table' })).toMatchObject({ what: 'auth_query fails: no such table' })
 })

@@ -23,17 +23,19 @@ export interface Judged extends Whom {
   readonly anyDatabase: boolean
 }
 
-/** The connection that asks about roles, and the one that listens for clients in the database. */
-export const ownConnections = 2
+/** The connections of the gateway's own in each database: one asks about functions, one listens for clients. */
+const ownPerDatabase = 2
+/** With the one that asks about roles, in the origin's own database. */
+export const ownConnections = 1 + ownPerDatabase
 
 /**
- * @param connections that Sluice may open at this server over all origins that are on it, its own included
+ * @param neighbours all origins on this server, itself included: they share its connections
  * @returns at least one line per address
  */
-export function judge(origin: Judged, examined: readonly Examined[], connections: number): Line[] {
+export function judge(origin: Judged, examined: readonly Examined[], neighbours: readonly Judged[]): Line[] {
   const reached = examined.filter(each => each.is === 'reached')
   return examined.flatMap(each => {
-    if (each.is === 'reached') return judgeFacts(origin, each, reached.length, connections)
+    if (each.is === 'reached') return judgeFacts(origin, each, reached.length, neighbours)
     const line = each.is === 'refused' ? refusal(each, origin) : unreachable(each, origin)
     // The next host takes over.
     return reached.length > 0 ? [{ ...line, verdict: 'warning' as const }] : [line]
@@ -44,7 +46,7 @@ function judgeFacts(
   origin: Judged,
   { address, ms, facts }: Examined & { is: 'reached' },
   reached: number,
-  connections: number,
+  neighbours: readonly Judged[],
 ): Line[] {
   const way = facts.tls === null ? 'in plain text' : `encrypted (${facts.tls})`
   return [
@@ -62,7 +64,7 @@ function judgeFacts(
           ),
         ]
       : []),
-    room(facts, connections),
+    room(facts, neighbours),
     ...limits(origin, facts),
     roles(origin, facts),
   ]
@@ -88,12 +90,17 @@ function encryption({ origin }: Judged, address: Address, { tls }: Facts): Line[
       ]
 }
 
-function room({ maxConnections, reserved, others }: Facts, connections: number): Line {
+function room({ maxConnections, reserved, others }: Facts, neighbours: readonly Judged[]): Line {
+  const own = neighbours.length * ownConnections
+  const connections = neighbours.reduce((sum, { connectionLimit }) => sum + connectionLimit, own)
   const allowed = maxConnections - reserved
-  const sum = `Sluice may open ${connections} connections here, its own included; PostgreSQL has ${allowed} for it (max_connections ${maxConnections}, ${reserved} reserved)`
+  const further = neighbours.some(({ anyDatabase }) => anyDatabase)
+    ? `, and ${ownPerDatabase} more for each further database that clients name`
+    : ''
+  const sum = `Sluice may open ${connections} connections here, its own included${further}; PostgreSQL has ${allowed} for it (max_connections ${maxConnections}, ${reserved} reserved)`
   const cure = (most: number) =>
-    most > ownConnections
-      ? `Set origin_connection_limit to ${most - ownConnections} at most (over all [[hyperdrive]] on this server), or raise max_connections.`
+    most > own
+      ? `Set origin_connection_limit to ${most - own} at most (over all [[hyperdrive]] on this server), or raise max_connections.`
       : 'Raise max_connections.'
   if (connections > allowed)
     return wrong(`${sum}: clients will hear "too many clients already"`, cure(allowed))
@@ -144,17 +151,19 @@ function roles({ user, roles }: Judged, { readsAuthid, authQuery }: Facts): Line
       `Try it in psql, as "${user}", with a user's name for $1.`,
     )
   const { row } = authQuery
-  const [stored] = row ?? []
   if (row === null) return ok(`auth_query works; it knows no user "${user}"`)
-  if (stored === null || parseVerifier(stored!)) return ok('auth_query works')
-  return wrong(
-    isMd5Stored(stored!)
-      ? `auth_query gives "${user}" an MD5 password: Sluice can't log in with it`
-      : "the first column of auth_query's answer is no password of pg_authid",
-    isMd5Stored(stored!)
-      ? 'Set the password anew with password_encryption = scram-sha-256.'
-      : 'It is rolpassword, and then, if you like, whether the role may log in and whether it has expired.',
-  )
+  // PgBouncer's tells the name first.
+  const stored = row[0] === user ? row[1] : row[0]
+  if (stored === null || (stored && parseVerifier(stored))) return ok('auth_query works')
+  return stored && isMd5Stored(stored)
+    ? wrong(
+        `auth_query gives "${user}" an MD5 password: Sluice can't log in with it`,
+        'Set the password anew with password_encryption = scram-sha-256.',
+      )
+    : wrong(
+        "auth_query's answer has no password as pg_authid keeps it",
+        "Its columns: rolpassword, and the user's name before it, if you like; behind it whether the role may log in and whether it has expired.",
+      )
 }
 
 function refusal({ address, fields }: { address: Address; fields: ErrorFields }, origin: Judged): Line {
