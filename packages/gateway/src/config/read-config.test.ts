@@ -192,6 +192,14 @@ describe('what is refused, in one line', () => {
     ],
     [`${minimal}${minimal}`, 'sluice.toml:5: binding "HYPERDRIVE" is that of another [[hyperdrive]] too'],
     [
+      '[[hyperdrive]]\norigin = "postgres://u@a/shop"\n[[hyperdrive]]\norigin = "postgres://u@b/shop"',
+      'sluice.toml:3: binding is missing: clients call another [[hyperdrive]] "shop", too',
+    ],
+    [
+      '[[hyperdrive]]\norigin = "postgres://u@a/shop"\n[[hyperdrive]]\norigin = "postgres://u@b/x"\nid = "shop"',
+      'sluice.toml:5: id "shop" is that of another [[hyperdrive]] too',
+    ],
+    [
       '[[hyperdrive]]\norigin = { env = "NOWHERE" }',
       'sluice.toml:2: origin comes from the environment variable NOWHERE, which is not set',
     ],

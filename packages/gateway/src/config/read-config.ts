@@ -68,11 +68,13 @@ export async function readConfig(
   for (const each of values.hyperdrive) {
     const origin = await originConfig(each, filesFolder)
     for (const other of origins) {
-      const name = origin.names.find(name => other.names.includes(name))
+      const name = callsOf(origin).find(name => callsOf(other).includes(name))
       if (name !== undefined)
         each.fail(
-          each.values.binding === name ? 'binding' : 'id',
-          `${JSON.stringify(name)} is that of another [[hyperdrive]] too`,
+          each.values.id === name ? 'id' : 'binding',
+          origin.names.length > 0
+            ? `${JSON.stringify(name)} is that of another [[hyperdrive]] too`
+            : `is missing: clients call another [[hyperdrive]] ${JSON.stringify(name)}, too`,
         )
       if (origin.anyDatabase && other.anyDatabase)
         each.fail('any_database', 'can be true for one [[hyperdrive]] only: the first would get them all')
@@ -90,6 +92,9 @@ export async function readConfig(
     logLevel: values.log_level,
   }
 }
+
+/** Of two that are called the same, clients would reach the first only. */
+const callsOf = ({ names, database }: OriginConfig) => (names.length > 0 ? names : [database])
 
 async function readFileOf({ config }: Flags, folder: string) {
   const path = resolve(folder, config ?? 'sluice.toml')
