@@ -280,6 +280,26 @@ describe('pins', () => {
     await two.stop()
   })
 
+  test('a role that may not read what its session is like keeps its connection', async () => {
+    const blind = `blind_${database.name}`
+    await database.query(
+      `create role ${blind} login password 'blind'; revoke select on pg_settings from public`,
+    )
+    const two = await startGateway(database.url, { connectionLimit: 2 })
+    const [x, y] = await Promise.all([1, 2].map(() => rawClient(two.urlOf(blind, 'blind'))))
+    await x!.query(`set work_mem = '9MB'`)
+    expect(await value(y!, 'show work_mem')).toBe('4MB')
+    expect(await value(x!, 'show work_mem')).toBe('9MB')
+    await x!.query('listen blind')
+    await y!.query('notify blind')
+    await x!.until(() => x!.notifications.length > 0)
+    await x!.end()
+    expect(await value(y!, 'show work_mem')).toBe('4MB')
+    y!.destroy()
+    await two.stop()
+    await database.query(`grant select on pg_settings to public; drop role ${blind}`)
+  })
+
   test('SE9: a cursor WITH HOLD is there until it is closed, and not for others', async () => {
     await a.query('begin; declare c cursor with hold for select generate_series(1, 3); commit')
     expect(await value(a, 'fetch 1 from c')).toBe('1')

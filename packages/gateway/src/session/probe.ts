@@ -8,7 +8,14 @@
 import { quoteLiteral } from '../sql/quote.ts'
 
 /** Why a client can't share its server connection. */
-export type Pin = 'advisory_lock' | 'temporary' | 'hold_cursor' | 'sql_prepare' | 'load'
+export type Pin =
+  | 'advisory_lock'
+  | 'temporary'
+  | 'hold_cursor'
+  | 'sql_prepare'
+  | 'load'
+  /** The server does not tell what its session is like: its role may not read the catalogues. */
+  | 'unreadable'
 
 export interface Probed {
   /** What differs from the start: see origin/replay.ts. */

@@ -973,14 +973,12 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
         this.#askState(server, others, tries + 1)
         return
       }
-      const rows = 'rows' in answer ? answer.rows : []
-      if (rows.length === 0) {
-        // What the session is like can't be told, so it can be neither shared nor carried to another connection.
-        const why = 'error' in answer ? answer.error.message : 'no row came'
-        server.destroy(new Error(`its state could not be read: ${why}`))
+      if ('error' in answer) {
+        this.#traces.onUnreadable()
+        this.#afterProbe(server)
         return
       }
-      const { has, channels } = read(rows)
+      const { has, channels } = read(answer.rows)
       server.has = has
       for (const channel of this.#traces.unlistens) this.#channels?.remove(channel)
       this.#traces.unlistens = []

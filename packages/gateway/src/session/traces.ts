@@ -143,6 +143,14 @@ export class Traces {
     }
   }
 
+  /** What the session is like can't be asked: it can be neither shared nor carried to another connection. */
+  onUnreadable(): void {
+    this.touched = 0
+    this.ranUnseen = false
+    this.pins = ['unreadable']
+    this.#sessionMode = true
+  }
+
   /** The client is gone and the connection cleaned. */
   forget(): void {
     this.touched = 0
