@@ -100,6 +100,22 @@ describe('COPY', () => {
     expect(await b.query('select count(*) from t')).toContain('D(1)')
   })
 
+  test('what comes behind data that is no good is answered, whoever is first', async () => {
+    for (let n = 0; n < 50; n++) {
+      a.send(query('copy t from stdin'))
+      expect(await a.take(1)).toEqual(['G'])
+      a.send(row('nonsense'))
+      a.send(parse('', 'select 7'), bind('', ''), execute(), sync())
+      expect(await a.ready()).toEqual(['E 22P02', 'Z I'])
+      expect(await a.ready()).toEqual(['1', '2', 'D(7)', 'C(SELECT 1)', 'Z I'])
+      a.send(parse('', 'copy t from stdin'), bind('', ''), execute(), flush())
+      expect(await a.take(3)).toEqual(['1', '2', 'G'])
+      a.send(row('nonsense'))
+      a.send(query('select 7'), sync())
+      expect(await a.ready()).toEqual(['E 22P02', 'Z I'])
+    }
+  })
+
   test('out, and a large one both ways', async () => {
     expect(await a.query('copy (select 1 union all select 2) to stdout')).toEqual([
       ...['H', 'd(1\n)', 'd(2\n)', 'c', 'C(COPY 2)', 'Z I'],

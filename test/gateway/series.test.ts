@@ -324,6 +324,22 @@ describe('prepared statements', () => {
     expect(await client.ready()).toEqual(['E 26000', 'Z I'])
   })
 
+  test('what a series in flight makes of the unnamed statement is waited for', async () => {
+    client.send(
+      parse('', 'select 7'),
+      sync(),
+      bind('', 'nope'),
+      close('S', ''),
+      sync(),
+      bind('', ''),
+      execute(),
+      sync(),
+    )
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    expect(await client.ready()).toEqual(['E 26000', 'Z I'])
+    expect(await client.ready()).toEqual(['2', 'D(7)', 'C(SELECT 1)', 'Z I'])
+  })
+
   test('a Parse or Close that is skipped after an error leaves the unnamed statement as it was', async () => {
     client.send(
       parse('', 'select 7'),

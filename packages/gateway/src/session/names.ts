@@ -37,6 +37,11 @@ export class Names {
     return this.#unnamed
   }
 
+  /** Whether it is what it seems is not known yet. */
+  get unnamedInFlight(): boolean {
+    return this.#steps !== null && this.#steps.length > 0
+  }
+
   /** @param at the number of the answer in the exchange that tells that it is done */
   setUnnamed(unnamed: Unnamed | null, exchange: object, at: number): void {
     if (unnamed === null && this.#unnamed === null && !this.#steps?.length) return

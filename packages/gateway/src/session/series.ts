@@ -271,6 +271,8 @@ export interface Survey {
   lacks: Statement[]
   /** The same of the client's unnamed statement. */
   lacksUnnamed: boolean
+  /** It uses the unnamed statement as it was before. */
+  usesUnnamed: boolean
 }
 
 /**
@@ -289,6 +291,7 @@ export function survey(
   let lacks = none
   let lacksUnnamed = false
   let parsesUnnamed = false
+  let usesUnnamed = false
   let unnamedSetting = false
   const noted = (plan: StatementPlan) => {
     context.onPlan(plan)
@@ -313,6 +316,7 @@ export function survey(
     if (nameStart > 0) {
       if (bytes[nameStart] === 0) {
         const { unnamed } = names
+        if (!parsesUnnamed) usesUnnamed = true
         if (!parsesUnnamed && unnamed !== null) {
           noted(unnamed.plan)
           if (server.unnamed !== unnamed) lacksUnnamed = true
@@ -329,12 +333,12 @@ export function survey(
     at = messageEnd
   }
   if (unnamedSetting) context.onUnnamedSetting(bytes.subarray(first, end))
-  return lacks.length === 0 && !lacksUnnamed ? nothing : { lacks, lacksUnnamed }
+  return lacks.length === 0 && !usesUnnamed ? nothing : { lacks, lacksUnnamed, usesUnnamed }
 }
 
 const none: Statement[] = []
 /** The usual answer. */
-const nothing: Survey = { lacks: none, lacksUnnamed: false }
+const nothing: Survey = { lacks: none, lacksUnnamed: false, usesUnnamed: false }
 
 /** Clients tend to say the same thing again. */
 function isSame(known: Uint8Array, bytes: Uint8Array, at: number, end: number): boolean {

@@ -25,6 +25,7 @@ import {
   CopyDone,
   CopyFail,
   commandComplete,
+  copyFail,
   Describe,
   Execute,
   errorResponse,
@@ -351,8 +352,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       exchange.queryInSeries = false
       exchange.open = true
       this.#open = exchange
-      if (this.#phase === 'awaiting') this.#phase = 'ready'
     }
+    // A Sync has to come.
+    if (this.#open === exchange && this.#phase === 'awaiting') this.#phase = 'ready'
     const fields = parseErrorFields(bytes, start, end)
     if (fields.severity === 'FATAL' || fields.severity === 'PANIC') this.#fatal = true
     if (fields.code === '25006' && this.#server?.demoted) this.#options.pool.retireAll()
@@ -459,13 +461,13 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     switch (client.type) {
       case Query:
       case FunctionCall:
-        return this.#discards() ? this.#drop() : this.#copying ? this.#breakCopy() : this.#takeQuery()
+        return this.#discards() ? this.#drop() : this.#copying ? this.#breakCopy(true) : this.#takeQuery()
       case Parse:
       case Bind:
       case Describe:
       case Execute:
       case Close:
-        return this.#discards() ? this.#drop() : this.#copying ? this.#breakCopy() : this.#takeSeries()
+        return this.#discards() ? this.#drop() : this.#copying ? this.#breakCopy(false) : this.#takeSeries()
       case Sync:
         return this.#takeSync()
       case Flush:
@@ -655,14 +657,16 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   }
 
   /** No such message may come within a COPY: PostgreSQL says so and closes the connection. */
-  #breakCopy(): boolean {
-    if (!this.#client.whole) return false
+  #breakCopy(isQuery: boolean): boolean {
     const server = this.#server!
     server.retired = true
-    this.#client.passMessage(server)
+    // It may also be that the COPY has failed, and its error is on the way: then this is as good as any.
     this.#copying = false
-    this.#phase = 'awaiting'
-    return true
+    if (isQuery ? this.#takeQuery() : this.#takeSeries()) return true
+    // It waits for what is in flight, which then must not wait for it.
+    if (this.#phase === 'awaiting') server.send(copyFail('another message came'))
+    else if (this.#phase === 'ready') this.#copying = true
+    return false
   }
 
   /** True if what comes is discarded up to a Sync. */
@@ -763,9 +767,15 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const names = this.#names
     this.#unitTouches = 0
     this.#unitNeeds = 0
-    let { lacks, lacksUnnamed } = survey(Session.#context, bytes, at, end)
+    let { lacks, lacksUnnamed, usesUnnamed } = survey(Session.#context, bytes, at, end)
+    if (usesUnnamed && names.unnamedInFlight && !this.#open) {
+      // Which one that is, or whether there is one, is known when what is in flight has answered.
+      this.#phase = 'awaiting'
+      return false
+    }
     // What that sends ends the unnamed statement.
-    if (this.#clearSequences(server)) ({ lacks, lacksUnnamed } = survey(Session.#context, bytes, at, end))
+    if (this.#clearSequences(server))
+      ({ lacks, lacksUnnamed, usesUnnamed } = survey(Session.#context, bytes, at, end))
     // An open series has no place for it before: it is prepared within.
     if ((lacks.length === 0 && !lacksUnnamed) || this.#open) return true
     this.#prepare(server, lacks, lacksUnnamed ? names.unnamed : null)
