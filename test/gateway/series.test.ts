@@ -340,6 +340,29 @@ describe('prepared statements', () => {
     expect(await client.ready()).toEqual(['2', 'D(7)', 'C(SELECT 1)', 'Z I'])
   })
 
+  test('DEALLOCATE by a Query within or behind a series finds what a Parse made', async () => {
+    client.send(parse('w', 'select 1'), bind('', 'w'), execute(), query('deallocate w'))
+    expect(await client.ready()).toEqual(['1', '2', 'D(1)', 'C(SELECT 1)', 'C(DEALLOCATE)', 'Z T'])
+    expect(await client.query('commit')).toEqual(['C(COMMIT)', 'Z I'])
+    client.send(parse('w', 'select 2'), sync(), query('deallocate w'), bind('', 'w'), sync())
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    expect(await client.ready()).toEqual(['C(DEALLOCATE)', 'Z I'])
+    expect(await client.ready()).toEqual(['E 26000', 'Z I'])
+  })
+
+  test('what can’t be prepared any more is told in its place', async () => {
+    await database.query('create table going (x int)')
+    client.send(parse('going', 'select * from going'), sync())
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    await database.query('drop table going')
+    // On another connection it has to be prepared again.
+    await database.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+    )
+    client.send(parse('', 'select 7'), bind('', ''), execute(), bind('', 'going'), execute(), sync())
+    expect(await client.ready()).toEqual(['1', '2', 'D(7)', 'C(SELECT 1)', 'E 42P01', 'Z I'])
+  })
+
   test('a Parse or Close that is skipped after an error leaves the unnamed statement as it was', async () => {
     client.send(
       parse('', 'select 7'),
@@ -365,6 +388,10 @@ describe('prepared statements', () => {
     client.send(parse('s', 'select 2'), close('S', 's'), parse('s', 'select 3'), sync())
     expect(await client.ready()).toEqual(['E 42P05', 'Z I'])
     expect(client.errors[0]?.message).toBe('prepared statement "s" already exists')
+    client.send(parse('s', 'select 2'), sync(), close('S', 's'), parse('s', 'select 1'), sync())
+    expect(await client.ready()).toEqual(['E 42P05', 'Z I'])
+    expect(client.errors[1]?.message).toBe('prepared statement "s" already exists')
+    expect(await client.ready()).toEqual(['3', '1', 'Z I'])
     client.send(bind('', 's'), execute(), sync())
     expect(await client.ready()).toEqual(['2', 'D(1)', 'C(SELECT 1)', 'Z I'])
   })

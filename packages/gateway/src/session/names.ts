@@ -27,6 +27,8 @@ interface UnnamedStep {
 export class Names {
   /** Null as long as there is none: most clients have none. */
   #statements: Map<string, Statement> | null = null
+  /** Names that a Close in flight takes away, by the gateway's: an error that comes before it may tell them. */
+  #leaving: Map<string, string> | null = null
   /** As it is if all that is in flight succeeds. */
   #unnamed: Unnamed | null = null
   /** What it was before the steps in flight. */
@@ -98,10 +100,18 @@ export class Names {
   /** @returns what takes it back */
   delete(name: string): () => void {
     const statement = this.#statements?.get(name)
+    if (!statement) return () => {}
     this.#statements?.delete(name)
+    this.#leaving ??= new Map()
+    this.#leaving.set(statement.name, name)
     return () => {
-      if (statement) this.set(name, statement)
+      this.set(name, statement)
     }
+  }
+
+  /** Nothing is in flight. */
+  settle(): void {
+    this.#leaving = null
   }
 
   clear(): void {
@@ -111,7 +121,8 @@ export class Names {
   /** A text of the server's with the client's names in place of ours; null if none of ours is in it. */
   inClientsWords(text: string): string | null {
     if (!text.includes(namePrefix)) return null
-    const mine = new Map([...this].map(([name, statement]) => [statement.name, name]))
+    const mine = new Map(this.#leaving)
+    for (const [name, statement] of this) mine.set(statement.name, name)
     return text.replace(ourNames, name => mine.get(name) ?? name)
   }
 

@@ -15,7 +15,8 @@ import { describedBy } from './description.ts'
 import { planChanged } from './errors.ts'
 import type { Unnamed } from './names.ts'
 
-export type Prepared = { done: true } | { error: Refusal } | { lost: Error }
+/** `inPlace`: the same Parse within the series fails alike. */
+export type Prepared = { done: true } | { error: Refusal; inPlace: boolean } | { lost: Error }
 
 export function prepare(
   server: ServerConnection,
@@ -36,7 +37,7 @@ export function prepare(
     onLost: lost => done({ lost }),
     onAnswered() {
       server.afterFeed(() => {
-        if (error) done({ error })
+        if (error) done({ error, inPlace: true })
         else if (changed) undo(server, changed, done)
         else done({ done: true })
       })
@@ -103,7 +104,7 @@ export function trim(server: ServerConnection, keep: number, done: () => void): 
 
 /** The connection forgets the statement, whose name still stands for what it meant; a transaction fails, as it would have. */
 function undo(server: ServerConnection, statement: Statement, done: (outcome: Prepared) => void): void {
-  const finish = () => done({ error: planChanged() })
+  const finish = () => done({ error: planChanged(), inPlace: false })
   server.statements.delete(statement)
   ask(server, `DEALLOCATE ${statement.name}`, answer => {
     if ('lost' in answer) done({ lost: answer.lost })

@@ -179,7 +179,10 @@ function onBound(context: Context, bytes: Uint8Array, at: number, nameStart: num
  * A DEALLOCATE of a statement that a Parse made. The server knows that one by another name, and others use it: it gets
  * an empty one to deallocate.
  */
-function lend({ exchange, names, server }: Context, name: string): void {
+export function lend(
+  { exchange, names, server }: Pick<Context, 'exchange' | 'names' | 'server'>,
+  name: string,
+): void {
   if (!names.get(name)) return
   // What an error leaves there of a name that was lent before.
   exchange.edit({ at: exchange.asked++, does: 'swallow' })

@@ -67,7 +67,7 @@ import {
 import { Names, type Unnamed } from './names.ts'
 import { prepare, trim } from './prepare.ts'
 import { unhurried } from './probe.ts'
-import { type Context, passMessage, survey } from './series.ts'
+import { type Context, lend, passMessage, survey } from './series.ts'
 import { type Signal, sendSignals, signalSafe } from './signals.ts'
 import { withOwnNames } from './statement-names.ts'
 import { type Place, Traces } from './traces.ts'
@@ -175,6 +175,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #changedSchema = false
   /** The server takes COPY data. */
   #copying = false
+  /** What the next series lacks can't be prepared before it: its error is told in its place. */
+  #preparesWithin = false
   /** A Sync with nothing before it, in a transaction. */
   #loneSync: Exchange | null = null
   /**
@@ -496,6 +498,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (plan?.deallocates && this.#deallocateHere(plan)) return true
     const server = this.#acquire()
     if (!server) return false
+    if (plan?.deallocates && this.#inFlight > 0 && !this.#open) {
+      // It is said here, when what is in flight has answered.
+      this.#phase = 'awaiting'
+      return false
+    }
     if (plan && (plan.needs & Needs.statementNames) !== 0 && !this.#hasAllStatements(server)) return false
     this.#unitTouches = 0
     this.#unitNeeds = 0
@@ -512,6 +519,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     }
     if (this.#open) {
       // Behind an Execute such a Query leaves a backend of PostgreSQL 18 broken for the next statement.
+      if (plan?.deallocates && plan.deallocates !== 'all')
+        lend({ exchange, names: this.#names, server }, plan.deallocates.name)
       exchange.queryInSeries = true
       server.retired = true
       this.#open = null
@@ -777,7 +786,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (this.#clearSequences(server))
       ({ lacks, lacksUnnamed, usesUnnamed } = survey(Session.#context, bytes, at, end))
     // An open series has no place for it before: it is prepared within.
-    if ((lacks.length === 0 && !lacksUnnamed) || this.#open) return true
+    if ((lacks.length === 0 && !lacksUnnamed) || this.#open || this.#preparesWithin) {
+      this.#preparesWithin = false
+      return true
+    }
     this.#prepare(server, lacks, lacksUnnamed ? names.unnamed : null)
     return false
   }
@@ -801,7 +813,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const names = this.#names
     prepare(server, lacks, unnamed, outcome => {
       if ('lost' in outcome) return this.onServerGone(outcome.lost)
-      if ('error' in outcome) {
+      if ('error' in outcome && outcome.inPlace && this.#server?.pipeline.status === 'I')
+        this.#preparesWithin = true
+      else if ('error' in outcome) {
         const message = names.inClientsWords(outcome.error.message) ?? outcome.error.message
         this.#refuse({ ...outcome.error, message })
       }
@@ -889,6 +903,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   /** DEALLOCATE of a statement that was made by Parse: the server knows it by another name. */
   #deallocateHere(plan: StatementPlan): boolean {
     const what = plan.deallocates
+    // Within a series the server answers; what is in flight is waited for.
     if (what === null || what === 'all' || this.#inFlight > 0) return false
     const status = this.#server?.pipeline.status ?? 'I'
     if (!this.#names.get(what.name) || status === 'E') return false
@@ -911,6 +926,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       return
     }
     this.#phase = 'ready'
+    this.#names.settle()
     if (server.pipeline.status !== 'I' || this.#lingers) return
     const traces = this.#traces
     // Whoever read it since the change was sent saw what it was before.
