@@ -495,10 +495,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const { bytes, at } = client
     const plan =
       client.type === Query ? this.#planOf(bytes, at + 5, Math.min(at + client.length - 1, client.end)) : null
-    if (plan?.deallocates && this.#deallocateHere(plan)) return true
+    const deallocated = this.#deallocated(plan)
+    if (deallocated !== null && this.#deallocateHere(deallocated)) return true
     const server = this.#acquire()
     if (!server) return false
-    if (plan?.deallocates && this.#inFlight > 0 && !this.#open) {
+    if (deallocated !== null && this.#inFlight > 0 && !this.#open) {
       // It is said here, when what is in flight has answered.
       this.#phase = 'awaiting'
       return false
@@ -519,8 +520,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     }
     if (this.#open) {
       // Behind an Execute such a Query leaves a backend of PostgreSQL 18 broken for the next statement.
-      if (plan?.deallocates && plan.deallocates !== 'all')
-        lend({ exchange, names: this.#names, server }, plan.deallocates.name)
+      if (deallocated !== null) lend({ exchange, names: this.#names, server }, deallocated)
       exchange.queryInSeries = true
       server.retired = true
       this.#open = null
@@ -900,14 +900,21 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (failed) this.#traces.unlistens = []
   }
 
-  /** DEALLOCATE of a statement that was made by Parse: the server knows it by another name. */
-  #deallocateHere(plan: StatementPlan): boolean {
-    const what = plan.deallocates
-    // Within a series the server answers; what is in flight is waited for.
-    if (what === null || what === 'all' || this.#inFlight > 0) return false
+  /** The client's name of a statement that was made by Parse, if this is a DEALLOCATE of one. */
+  #deallocated(plan: StatementPlan | null): string | null {
+    const what = plan?.deallocates ?? null
+    return what !== null && what !== 'all' && this.#names.get(what.name) ? what.name : null
+  }
+
+  /** The server knows it by another name. */
+  #deallocateHere(name: string): boolean {
     const status = this.#server?.pipeline.status ?? 'I'
-    if (!this.#names.get(what.name) || status === 'E') return false
-    this.#names.delete(what.name)
+    // Within a series the server answers; what is in flight is waited for.
+    if (this.#inFlight > 0 || status === 'E') return false
+    this.#names.delete(name)
+    // As with any Query.
+    this.#names.setUnnamed(null, this, 0)
+    this.#names.unnamedSettled(this)
     this.#client.consume(this.#client.length)
     this.#client.say(commandComplete('DEALLOCATE'))
     this.#client.say(readyForQuery(status))
