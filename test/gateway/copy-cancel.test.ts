@@ -146,6 +146,17 @@ describe('COPY', () => {
     }
   })
 
+  test('CP1, FA8: data that is cut by the error leaves no half message behind', async () => {
+    const wide = (x: number) => row(`${x}\t${'z'.repeat(70_000)}`)
+    await database.query('create table if not exists wide (x int primary key, y text)')
+    for (let n = 0; n < 20; n++) {
+      a.send(query('copy wide from stdin'), wide(1), wide(1), wide(1), copyDone(), query('select 7'))
+      expect(await a.ready()).toEqual(['G', 'E 23505', 'Z I'])
+      expect(await a.ready()).toContain('D(7)')
+      expect(await b.query('select 8')).toContain('D(8)')
+    }
+  })
+
   test('CP2: CopyFail ends it with an error', async () => {
     a.send(query('copy t from stdin'), row('1'), copyFail('enough'))
     expect(await a.ready()).toEqual(['G', 'E 57014', 'Z I'])

@@ -101,6 +101,15 @@ describe('pipelines, Sync and Flush', () => {
     expect(await client.query('select 3')).toContain('D(3)')
   })
 
+  test('nor does it hold back the answer to that Sync, whatever the Query was', async () => {
+    client.send(parse('', 'select 1'), bind('', ''), execute(), query('reset work_mem'))
+    expect(await client.ready()).toContain('Z T')
+    client.send(sync())
+    expect(await client.ready()).toEqual(['Z I'])
+    expect(await client.query('select 3')).toEqual(['E XX000', 'Z I'])
+    expect(await other.query('select 4')).toContain('D(4)')
+  })
+
   test('PL4: a batch that waited too long is answered by one error and one ReadyForQuery', async () => {
     await other.query('begin')
     client.send(parse('s', 'select 1'), bind('', 's'), describes('P', ''), execute(), sync())

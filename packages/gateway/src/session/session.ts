@@ -382,7 +382,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   onReady(status: TransactionStatus, exchange: Exchange): boolean {
     if (exchange.tags !== null) this.#onTags(exchange.tags, exchange.failed && status === 'I')
     const asksFirst = (this.#traces.touched & (Touches.reset | Touches.listen)) !== 0
-    this.#readyKept = asksFirst && status === 'I' && this.#inFlight === 1
+    this.#readyKept = asksFirst && status === 'I' && this.#inFlight === 1 && exchange !== this.#loneSync
     return this.#readyKept
   }
 
@@ -655,7 +655,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const client = this.#client
     const server = this.#server
     client.passStream(server)
-    return client.dropping || !server || this.#flows(server)
+    const goesOn = client.dropping || !server || this.#flows(server)
+    if (client.streaming === 0 && server && this.#inFlight === 0) this.#onQuiet()
+    return goesOn
   }
 
   /** What waits for a server that does not keep up waits in one place: the client is not read on. */
@@ -934,6 +936,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     }
     this.#phase = 'ready'
     this.#names.settle()
+    // COPY data may have failed before its end was here: half a message must not be met by what somebody else sends.
+    if (this.#client.streaming > 0 && !this.#client.dropping) return
     if (server.pipeline.status !== 'I' || this.#lingers) return
     const traces = this.#traces
     // Whoever read it since the change was sent saw what it was before.
