@@ -221,6 +221,18 @@ describe('prepared statements', () => {
     expect(await client.ready()).toEqual(['2', 'D(1)', 'C(SELECT 1)', 'Z I'])
   })
 
+  test('that is so within a series on a connection which lacks it, too', async () => {
+    client.send(parse('s1', 'select 1'), sync())
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    await database.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+    )
+    client.send(close('P', ''), flush())
+    expect(await client.take(1)).toEqual(['3'])
+    client.send(parse('s1', 'select 2'), sync())
+    expect(await client.ready()).toEqual(['E 42P05', 'Z I'])
+  })
+
   test('PS4: a Parse that failed is forgotten', async () => {
     await client.query('begin')
     await client.query('select 1/0')
@@ -397,9 +409,13 @@ describe('prepared statements', () => {
     client.send(parse('s', 'select 2'), close('S', 's'), parse('s', 'select 3'), sync())
     expect(await client.ready()).toEqual(['E 42P05', 'Z I'])
     expect(client.errors[0]?.message).toBe('prepared statement "s" already exists')
+    // Of two names for one text it is the one that was used.
+    client.send(parse('t', 'select $1::int'), parse('u', 'select $1::int'), bind('', 't'), sync())
+    expect(await client.ready()).toEqual(['1', '1', 'E 08P01', 'Z I'])
     client.send(parse('s', 'select 2'), sync(), close('S', 's'), parse('s', 'select 1'), sync())
     expect(await client.ready()).toEqual(['E 42P05', 'Z I'])
-    expect(client.errors[1]?.message).toBe('prepared statement "s" already exists')
+    expect(client.errors[1]?.message).toContain('but prepared statement "t" requires 1')
+    expect(client.errors[2]?.message).toBe('prepared statement "s" already exists')
     expect(await client.ready()).toEqual(['3', '1', 'Z I'])
     client.send(bind('', 's'), execute(), sync())
     expect(await client.ready()).toEqual(['2', 'D(1)', 'C(SELECT 1)', 'Z I'])

@@ -27,7 +27,9 @@ interface UnnamedStep {
 export class Names {
   /** Null as long as there is none: most clients have none. */
   #statements: Map<string, Statement> | null = null
-  /** Names that a Close in flight takes away, by the gateway's: an error that comes before it may tell them. */
+  /** The client's names by the gateway's. */
+  #mine: Map<string, string> | null = null
+  /** The same of those that go with what is in flight: an error that comes before may tell them. */
   #leaving: Map<string, string> | null = null
   /** As it is if all that is in flight succeeds. */
   #unnamed: Unnamed | null = null
@@ -83,30 +85,44 @@ export class Names {
     return this.#statements?.get(name)
   }
 
+  /** It has a name. */
+  has(statement: Statement): boolean {
+    return this.#mine?.has(statement.name) ?? false
+  }
+
   /** @returns what takes it back */
   set(name: string, statement: Statement): () => void {
     this.#statements ??= new Map()
     this.#statements.set(name, statement)
+    this.#mine ??= new Map()
+    this.#mine.set(statement.name, name)
     return () => {
-      if (this.#statements?.get(name) === statement) this.#statements.delete(name)
+      if (this.#statements?.get(name) === statement) this.#remove(name, statement)
     }
   }
 
   /** Another statement that means the same. */
   replace(name: string, statement: Statement, same: Statement): void {
-    if (this.#statements?.get(name) === statement) this.#statements.set(name, same)
+    if (this.#statements?.get(name) !== statement) return
+    this.#remove(name, statement)
+    this.set(name, same)
   }
 
   /** @returns what takes it back */
   delete(name: string): () => void {
     const statement = this.#statements?.get(name)
     if (!statement) return () => {}
-    this.#statements?.delete(name)
-    this.#leaving ??= new Map()
-    this.#leaving.set(statement.name, name)
+    this.#remove(name, statement)
     return () => {
       this.set(name, statement)
     }
+  }
+
+  #remove(name: string, statement: Statement): void {
+    this.#statements?.delete(name)
+    this.#mine?.delete(statement.name)
+    this.#leaving ??= new Map()
+    this.#leaving.set(statement.name, name)
   }
 
   /** Nothing is in flight. */
@@ -116,14 +132,13 @@ export class Names {
 
   clear(): void {
     this.#statements = null
+    this.#mine = null
   }
 
   /** A text of the server's with the client's names in place of ours; null if none of ours is in it. */
   inClientsWords(text: string): string | null {
     if (!text.includes(namePrefix)) return null
-    const mine = new Map(this.#leaving)
-    for (const [name, statement] of this) mine.set(statement.name, name)
-    return text.replace(ourNames, name => mine.get(name) ?? name)
+    return text.replace(ourNames, name => this.#mine?.get(name) ?? this.#leaving?.get(name) ?? name)
   }
 
   [Symbol.iterator](): Iterator<[string, Statement]> {

@@ -111,6 +111,7 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
   const taken = names.get(name)
   if (taken) {
     // The server has it, so it refuses it by itself.
+    if (!server.statements.has(taken)) inject(context, taken.parse, () => server.statements.add(taken))
     sendUnder(server, taken.name, bytes, at, at + 5, nameEnd, end)
     exchange.asked++
     return
@@ -133,7 +134,8 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
     onDone(answer) {
       statement.described = describedBy(answer)
       const shared = statements.share(statement, settings)
-      if (shared === statement) return
+      // Two names of one client's are two, so that an error can tell which.
+      if (shared === statement || names.has(shared)) return
       names.replace(name, statement, shared)
       server.statements.delete(statement)
       server.leftovers.push(statement)
