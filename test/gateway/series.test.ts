@@ -462,6 +462,19 @@ describe('prepared statements', () => {
     expect(await other.query('prepare d1 as select 1')).toEqual(['C(PREPARE)', 'Z I'])
   })
 
+  test('what follows DISCARD ALL in one segment finds no statement of before', async () => {
+    client.send(parse('d3', 'select 1'), sync())
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    client.send(query('discard all'), parse('d3', 'select 3'), sync(), bind('', 'd3'), execute(), sync())
+    expect(await client.ready()).toEqual(['C(DISCARD ALL)', 'Z I'])
+    expect(await client.ready()).toEqual(['1', 'Z I'])
+    expect(await client.ready()).toEqual(['2', 'D(3)', 'C(SELECT 1)', 'Z I'])
+    client.send(parse('', 'discard all'), bind('', ''), execute(), sync(), describes('S', 'd3'), sync())
+    expect(await client.ready()).toEqual(['1', '2', 'C(DISCARD ALL)', 'Z I'])
+    expect(await client.ready()).toEqual(['E 26000', 'Z I'])
+    expect(client.errors[0]?.message).toBe('prepared statement "d3" does not exist')
+  })
+
   test('after DDL a statement that means something else is refused as PostgreSQL refuses it, and its next Parse succeeds', async () => {
     await database.query(
       'drop table if exists changing; create table changing (a int); insert into changing values (1)',

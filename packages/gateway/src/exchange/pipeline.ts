@@ -93,10 +93,9 @@ export class Pipeline {
     return this.#passing > 0 && !this.#dropping
   }
 
-  /** True while an exchange in flight has edits: what it makes or closes is not known yet. */
+  /** True while an exchange in flight has edits, or its tags matter: what it makes or closes is not known yet. */
   get edited(): boolean {
-    for (const exchange of this.#queue) if (exchange.edits !== null && exchange.edits.length > 0) return true
-    return false
+    return this.#queue.some(({ edits, tags }) => tags !== null || (edits !== null && edits.length > 0))
   }
 
   /** Who hears the next byte. */

@@ -132,6 +132,7 @@ export class Names {
 
   clear(): void {
     this.#statements = null
+    this.#leaving = this.#mine
     this.#mine = null
   }
 
