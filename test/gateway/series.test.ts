@@ -569,4 +569,14 @@ test('pg_prepared_statements shows a client its own statements under its own nam
   expect(
     await other.query('with x as (select 1) select count(*) from pg_catalog.pg_prepared_statements'),
   ).toContain('D(0)')
+  const three = await startGateway(database.url, { connectionLimit: 3 })
+  const [x, y] = [await rawClient(three.url), await rawClient(three.url)]
+  x.send(parse('far', 'select 3'), sync())
+  await x.ready()
+  await y.query('begin')
+  x.send(parse('', 'select 4'), flush())
+  expect(await x.take(1)).toEqual(['1'])
+  expect(await x.query('select name from pg_prepared_statements')).toContain('D(far)')
+  for (const each of [x, y]) each.destroy()
+  await three.stop()
 })

@@ -239,7 +239,11 @@ function passNamed(
 }
 
 /** A Parse or Close of ours within a series: it is open already, so that nothing can be prepared before it. */
-function inject({ server, exchange }: Context, message: Uint8Array, onDone: () => void): void {
+export function inject(
+  { server, exchange }: Pick<Context, 'server' | 'exchange'>,
+  message: Uint8Array,
+  onDone: () => void,
+): void {
   exchange.edit({ at: exchange.asked++, does: 'swallow', onDone })
   server.send(message)
 }

@@ -67,7 +67,7 @@ import {
 import { Names, type Unnamed } from './names.ts'
 import { prepare, trim } from './prepare.ts'
 import { unhurried } from './probe.ts'
-import { type Context, lend, passMessage, survey } from './series.ts'
+import { type Context, inject, lend, passMessage, survey } from './series.ts'
 import { type Signal, sendSignals, signalSafe } from './signals.ts'
 import { withOwnNames } from './statement-names.ts'
 import { type Place, Traces } from './traces.ts'
@@ -801,7 +801,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const lacks = [...this.#names]
       .map(([, statement]) => statement)
       .filter(each => !server.statements.has(each))
-    if (lacks.length === 0 || this.#open || server.pipeline.status === 'E') return true
+    const exchange = this.#open
+    if (exchange)
+      for (const each of lacks) inject({ server, exchange }, each.parse, () => server.statements.add(each))
+    if (lacks.length === 0 || exchange || server.pipeline.status === 'E') return true
     this.#prepare(server, lacks, null)
     return false
   }
