@@ -19,6 +19,8 @@ import type { Holding } from './idle/host.ts'
 
 const clients = Number(process.env.SLUICE_CLIENTS ?? 10_000)
 const atOnce = 100
+/** Each time all garbage is collected anew. */
+const mostAsked = 50
 const bun = join(dirname(createRequire(import.meta.url).resolve('bun/package.json')), 'bin/bun.exe')
 const host = fileURLToPath(new URL('./idle/host.ts', import.meta.url))
 const database = await freshDatabase()
@@ -53,17 +55,19 @@ test.each([
 
     const before = await ask()
     await open(url!, clients)
-    const after = await ask()
+    // What is free goes back to the kernel in its own time.
+    let after = await ask()
+    const each = () => (after.residentBytes - before.residentBytes) / clients
+    for (let tries = 0; tries < mostAsked && each() >= mostBytes; tries++) after = await ask()
     expect(after.clients).toBe(clients)
-    const each = (after.residentBytes - before.residentBytes) / clients
     const heap = (after.heapBytes - before.heapBytes) / clients
     console.log(
-      `${clients} idle clients on ${runtime}: ${Math.round(each)} bytes each, ${Math.round(heap)} of them heap`,
+      `${clients} idle clients on ${runtime}: ${Math.round(each())} bytes each, ${Math.round(heap)} of them heap`,
     )
 
     await using one = await rawClient(url!)
     expect(await one.query('select 1')).toEqual(['T(?column?)', 'D(1)', 'C(SELECT 1)', 'Z I'])
-    expect(each).toBeLessThan(mostBytes)
+    expect(each()).toBeLessThan(mostBytes)
   },
   120_000,
 )
