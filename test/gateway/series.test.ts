@@ -269,6 +269,31 @@ describe('prepared statements', () => {
     inB.destroy()
   })
 
+  test.each([
+    ['datestyle', 'SQL, DMY', `select extract(month from '01/02/2026'::date)`, ['2', '1']],
+    ['timezone', 'Asia/Tokyo', `select '2026-01-01'::timestamptz = '2026-01-01Z'::timestamptz`, ['f', 't']],
+    ['intervalstyle', 'sql_standard', `select '-1 2:00'::interval = '-1 day -2:00'::interval`, ['t', 'f']],
+    ['array_nulls', 'off', `select ('{NULL}'::text[])[1] is null`, ['f', 't']],
+    ['transform_null_equals', 'on', 'select (x = null) is null from (select 1) as one (x)', ['f', 't']],
+  ])('a literal means what its own client’s %s makes of it', async (parameter, value, text, means) => {
+    await client.query(`set timezone = 'UTC'`)
+    await other.query(`set timezone = 'UTC'`)
+    await client.query(`set ${parameter} = '${value}'`)
+    for (const [at, each] of [client, other].entries()) {
+      each.send(parse('s', text), bind('', 's'), execute(), sync())
+      expect(await each.ready()).toEqual(['1', '2', `D(${means[at]})`, 'C(SELECT 1)', 'Z I'])
+    }
+  })
+
+  test('a literal that means the present moment means that of its own client’s Parse', async () => {
+    const moments: string[] = []
+    for (const each of [client, other]) {
+      each.send(parse('s', `select 'now'::timestamptz`), bind('', 's'), execute(), sync())
+      moments.push((await each.ready())[2]!)
+    }
+    expect(moments[1]).not.toBe(moments[0])
+  })
+
   test('PS6: a portal and a statement of one name are two things', async () => {
     client.send(parse('s', 'select 1'), sync(), close('P', 's'), sync(), bind('s', 's'), execute('s'), sync())
     expect(await client.ready()).toEqual(['1', 'Z I'])

@@ -44,7 +44,9 @@ export class Statements {
    * @param settings under which it was parsed
    */
   share(statement: Statement, settings: Values): Statement {
-    const key = `${parseKey(settings)}\0\0${latin1(statement.parse.subarray(6 + statement.name.length))}`
+    const text = latin1(statement.parse.subarray(6 + statement.name.length))
+    if (momentary.test(text)) return statement
+    const key = `${parseKey(settings)}\0\0${text}`
     const known = this.#known.get(key)
     if (known && known.described === statement.described) return known
     this.#known.set(key, statement)
@@ -63,14 +65,18 @@ export function makeStatement(tail: Uint8Array, plan: StatementPlan): Statement 
   return new Statement(name, bytes, plan)
 }
 
-/** What the meaning of a text depends on: the path and who resolves names on it, and how the text is read. */
+/**
+ * What the meaning of a text depends on: the path and who resolves names on it, how the text is read, and how its
+ * literals are. PostgreSQL reads '01/02/2026'::date when it parses the statement, not when it runs it.
+ */
 const parseNames = [
-  'search_path',
-  'session_authorization',
-  'role',
-  'standard_conforming_strings',
-  'client_encoding',
+  ...['search_path', 'session_authorization', 'role'],
+  ...['standard_conforming_strings', 'client_encoding', 'transform_null_equals'],
+  ...['datestyle', 'intervalstyle', 'timezone', 'timezone_abbreviations'],
+  ...['array_nulls', 'lc_monetary', 'xmloption'],
 ]
+/** For the same reason these words in a literal mean the moment of the Parse: one from yesterday has another today. */
+const momentary = /(?<![a-z_])(?:now|today|tomorrow|yesterday)(?![a-z_]|\s*\()/i
 const parseKeys = new WeakMap<Values, string>()
 
 function parseKey(settings: Values): string {
