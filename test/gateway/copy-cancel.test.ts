@@ -13,6 +13,7 @@ import {
   sync,
 } from '@sluice/wire'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { FaultProxy } from '../support/fault-proxy.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { freshDatabase } from '../support/postgres.ts'
 import { type RawClient, rawClient } from '../support/raw-client.ts'
@@ -41,7 +42,7 @@ const encoder = new TextEncoder()
 const row = (text: string) => copyData(encoder.encode(`${text}\n`))
 
 async function cancel(client: RawClient): Promise<void> {
-  const { port, hostname } = new URL(one.url)
+  const { remotePort: port, remoteAddress: hostname } = client.socket
   const socket = connect(Number(port), hostname)
   socket.write(cancelRequest(client.key!.processId, client.key!.secretKey))
   await new Promise(resolve => socket.once('close', resolve).resume())
@@ -52,6 +53,19 @@ const sleeping = () =>
   database.query(
     `do $$ begin while not exists (select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep') loop perform pg_sleep(0.01); perform pg_stat_clear_snapshot(); end loop; end $$`,
   )
+
+/** Waits until somebody waits for a lock in PostgreSQL. */
+const waitingForLock = () =>
+  database.query(
+    `do $$ begin while not exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock') loop perform pg_sleep(0.01); perform pg_stat_clear_snapshot(); end loop; end $$`,
+  )
+
+/** A transaction that holds a lock until its end, on a connection of its own. */
+async function holding(lock: string): Promise<RawClient> {
+  const holder = await rawClient(database.url)
+  await holder.query(`begin; ${lock}`)
+  return holder
+}
 
 describe('COPY', () => {
   test('in by the simple protocol, in one write and in several', async () => {
@@ -193,6 +207,64 @@ describe('cancel', () => {
     expect(await a.ready()).toEqual(['E 57014', 'Z I'])
     await b.query('commit')
     expect(await a.ready()).toContain('D(2)')
+  })
+
+  test.each([
+    { block: '', status: 'I' },
+    { block: 'begin', status: 'E' },
+  ])('ends the wait of one whose statement is still being prepared ($status)', async ({ block, status }) => {
+    const two = await startGateway(database.url, { connectionLimit: 2 })
+    const [x, y] = [await rawClient(two.url), await rawClient(two.url)]
+    x.send(parse('s1', 'select x from t'), sync())
+    expect(await x.ready()).toEqual(['1', 'Z I'])
+    // So that x gets a connection that does not have it.
+    await y.query('begin')
+    if (block) await x.query(block)
+    await using holder = await holding('lock table t in access exclusive mode')
+    x.send(bind('', 's1'), execute(), sync())
+    await waitingForLock()
+    await cancel(x)
+    expect(await x.ready()).toEqual(['E 57014', `Z ${status}`])
+    expect(x.errors[0]?.message).toBe('canceling statement due to user request')
+    if (block) await x.query('rollback')
+    await holder.end()
+    x.send(bind('', 's1'), execute(), sync())
+    expect(await x.ready()).toEqual(['2', 'C(SELECT 0)', 'Z I'])
+    await y.query('rollback')
+    x.destroy()
+    y.destroy()
+    await two.stop()
+  })
+
+  test('ends the wait of one whose server connection does not take over its parameters', async () => {
+    await using proxy = await FaultProxy.start(database.url)
+    const silent = await startGateway(proxy.url, { connectionLimit: 2 })
+    const [x, y] = [await rawClient(silent.url), await rawClient(silent.url)]
+    await x.query(`set work_mem = '7MB'`)
+    await y.query('begin')
+    proxy.fault = { is: 'dark', at: /set_config/, moment: 'before' }
+    x.send(query('select 1'))
+    await proxy.saw(/set_config/)
+    await cancel(x)
+    expect(await x.ready()).toEqual(['E 57014', 'Z I'])
+    x.destroy()
+    y.destroy()
+    await silent.stop()
+  })
+
+  test('ends the wait behind the gateway’s own question, and the question goes on', async () => {
+    await using holder = await holding('lock table pg_catalog.pg_depend in access exclusive mode')
+    expect(await a.query(`set work_mem = '5MB'`)).toEqual(['C(SET)', 'Z I'])
+    await waitingForLock()
+    await cancel(a)
+    a.send(parse('', 'select 1'), bind('', ''), execute(), sync(), query('select 2'))
+    await cancel(a)
+    await a.until(() => a.errors.length > 0)
+    await holder.end()
+    expect(await a.ready()).toEqual(['E 57014', 'Z I'])
+    expect(await a.ready()).toContain('D(2)')
+    expect(await a.query('show work_mem')).toContain('D(5MB)')
+    expect(await b.query('show work_mem')).toContain('D(4MB)')
   })
 
   test('CA2: for an idle client does nothing', async () => {

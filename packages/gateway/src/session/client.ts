@@ -8,7 +8,7 @@
  * that grows and is never written twice: parts that were taken stay as they are. A message that is too large to wait
  * for is taken in pieces, which go to the server or nowhere.
  */
-import { Bind, Close, Describe, Execute, Parse } from '@sluice/wire'
+import { Bind, Close, Describe, Execute, FunctionCall, Parse, Query } from '@sluice/wire'
 import type { Socket } from '../transport/transport.ts'
 
 /** The most that waits before the client is not read any more, and a series goes on without its Sync. */
@@ -105,6 +105,13 @@ export class Client {
     }
     this.#searched = next - at
     return -1
+  }
+
+  /** A unit is here, whole or as much of it as is waited for, and has not been taken. */
+  get unitWaits(): boolean {
+    if (this.streaming > 0 || !this.next()) return false
+    if (ofSeries(this.type)) return this.seriesEnd() >= 0 || this.full
+    return (this.type === Query || this.type === FunctionCall) && (this.whole || this.full)
   }
 
   /** Takes the next `length` bytes. */

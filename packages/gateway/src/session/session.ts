@@ -188,6 +188,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #copiesAhead = 0
   /** ReadyForQuery is kept back until the probe is done. */
   #readyKept = false
+  /** Statements are being prepared for the unit that comes next, which may have been cancelled meanwhile. */
+  #preparation: { canceled: boolean } | null = null
   /** Since when the connection is in its present state: in flight, or idle in a transaction. */
   #since = 0
   /** query_timeout has passed, and a cancel request is on its way. */
@@ -292,10 +294,18 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
 
   /** A CancelRequest with this client's key. Ends when the origin was told. */
   async cancel(): Promise<void> {
+    const server = this.#server
     if (this.#phase === 'waiting') {
       this.#options.pool.leave(this)
       this.onRefused(canceled())
-    } else if (this.#server && this.#inFlight > 0) await this.#cancelOn(this.#server)
+    } else if (server && this.#preparation) {
+      // A Parse may wait for a lock, as the client's own would.
+      this.#preparation.canceled = true
+      await this.#cancelOn(server)
+    } else if (this.#phase === 'preparing') {
+      // What is under way is ours and goes on; the client's unit waits behind it, if there is one.
+      if (!this.#readyKept && !this.#skipping && this.#client.unitWaits) this.#refuse(canceled())
+    } else if (server && this.#inFlight > 0) await this.#cancelOn(server)
   }
 
   /** Ends the session with a last word, at once: what is in flight is cancelled and rolled back. */
@@ -305,7 +315,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     this.#client.hangUp()
     // Nothing more is said, so a client that does not read must not keep it.
     this.#server?.resume()
-    if (this.#server && this.#inFlight > 0) void this.#cancelOn(this.#server)
+    if (this.#server && (this.#inFlight > 0 || this.#preparation)) void this.#cancelOn(this.#server)
     this.#leave()
   }
 
@@ -762,6 +772,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     else if (this.#phase !== 'over') {
       this.#phase = 'ready'
       this.#run()
+      // What it was for may have been refused meanwhile.
+      if (this.#phase === 'ready' && this.#inFlight === 0) this.#onQuiet()
     }
   }
 
@@ -816,8 +828,12 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     }
     this.#phase = 'preparing'
     const names = this.#names
+    const preparation = { canceled: false }
+    this.#preparation = preparation
     prepare(server, lacks, unnamed, outcome => {
+      this.#preparation = null
       if ('lost' in outcome) return this.onServerGone(outcome.lost)
+      if (preparation.canceled) return this.#refuseCanceled(server)
       if ('error' in outcome && outcome.inPlace && this.#server?.pipeline.status === 'I')
         this.#preparesWithin = true
       else if ('error' in outcome) {
@@ -826,6 +842,17 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       }
       this.#goOn()
     })
+  }
+
+  /** The unit is cancelled before anything of it was sent. A transaction fails by that, as it would have. */
+  #refuseCanceled(server: ServerConnection): void {
+    const refuse = () => {
+      this.#refuse(canceled())
+      this.#goOn()
+    }
+    // Any error fails it; this one says in the server's log why.
+    if (server.pipeline.status === 'T') this.#ask(server, canceled().message, refuse)
+    else refuse()
   }
 
   /**
