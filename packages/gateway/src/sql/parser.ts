@@ -18,6 +18,8 @@ interface Module {
   _free(pointer: number): void
   _wasm_parse_query_raw(text: number): number
   _wasm_free_parse_result(result: number): void
+  _wasm_parse_plpgsql(text: number): number
+  _wasm_free_string(text: number): void
   getValue(pointer: number, type: 'i32'): number
   lengthBytesUTF8(text: string): number
   stringToUTF8(text: string, pointer: number, size: number): void
@@ -64,10 +66,18 @@ export class Parser {
 
   /** The statements of a text; null if the grammar refuses it, or it nests too deep. */
   parse(text: string): Statements | null {
+    return this.#read(text, parse)
+  }
+
+  /** The functions and procedures in PL/pgSQL that a text creates, as trees whose nodes are called as in plpgsql.h. */
+  parsePlpgsql(text: string): object | null {
+    return this.#read(text, parsePlpgsql)
+  }
+
+  #read<Tree>(text: string, read: (module: Module, text: string) => Tree | null): Tree | null {
     if (this.#module === null) return null
     try {
-      const tree = parse(this.#module, text)
-      return tree === null ? null : ((JSON.parse(tree) as ParseResult).stmts ?? [])
+      return read(this.#module, text)
     } catch {
       this.#module = null
       this.#make().then(
@@ -82,16 +92,32 @@ export class Parser {
   }
 }
 
-/** The tree as JSON, null for a syntax error. */
-function parse(module: Module, text: string): string | null {
-  const size = module.lengthBytesUTF8(text) + 1
-  const pointer = module._malloc(size)
-  module.stringToUTF8(text, pointer, size)
+/** Null for a syntax error. */
+function parse(module: Module, text: string): Statements | null {
+  const pointer = allocated(module, text)
   const result = module._wasm_parse_query_raw(pointer)
   module._free(pointer)
   if (result === 0) throw new Error('The parser is out of memory')
   const failed = module.getValue(result + errorField, 'i32') !== 0
   const tree = failed ? null : module.UTF8ToString(module.getValue(result + treeField, 'i32'))
   module._wasm_free_parse_result(result)
-  return tree
+  return tree === null ? null : ((JSON.parse(tree) as ParseResult).stmts ?? [])
+}
+
+/** The same of PL/pgSQL: what is no tree is an error's message. */
+function parsePlpgsql(module: Module, text: string): object | null {
+  const pointer = allocated(module, text)
+  const result = module._wasm_parse_plpgsql(pointer)
+  module._free(pointer)
+  if (result === 0) throw new Error('The parser is out of memory')
+  const answer = module.UTF8ToString(result)
+  module._wasm_free_string(result)
+  return answer.startsWith('{') ? (JSON.parse(answer) as object) : null
+}
+
+function allocated(module: Module, text: string): number {
+  const size = module.lengthBytesUTF8(text) + 1
+  const pointer = module._malloc(size)
+  module.stringToUTF8(text, pointer, size)
+  return pointer
 }
