@@ -3,7 +3,7 @@ import tls from 'node:tls'
 import { startupMessage } from '@sluice/wire'
 import pg from 'pg'
 import postgres from 'postgres'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OriginOptions } from '../../packages/gateway/src/gateway.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { freshDatabase, startTlsPostgres } from '../support/postgres.ts'
@@ -176,6 +176,37 @@ describe('TLS at once, without an SSLRequest', () => {
     expect(await handshake(['postgresql'])).toBe('postgresql R')
     expect(await handshake(['h2'])).toBe('refused')
     expect(await handshake([])).toBe('closed')
+  })
+})
+
+describe('a client whose login was granted and whose session waits for the origin', () => {
+  /** The pool's one connection is in a transaction; what startup parameters mean is asked on it. */
+  const crowded = async (maxClients: number) => {
+    const small = await startGateway(database.url, { connectionLimit: 1 }, { maxClients })
+    const holder = await rawClient(small.url)
+    await holder.query('begin')
+    const second = rawClient(small.url, { parameters: { work_mem: '7MB' } })
+    const [pool] = small.gateway.backends[0]!.pools
+    await vi.waitUntil(() => pool!.waiting === 1, { timeout: 10_000, interval: 10 })
+    return { ...{ small, holder, second }, stop: () => small.stop() }
+  }
+
+  test('counts for max_clients', async () => {
+    const { small, holder, second, stop } = await crowded(2)
+    await expect(rawClient(small.url)).rejects.toMatchObject({ code: '53300' })
+    await holder.query('commit')
+    await using client = await second
+    expect(await client.query('show work_mem')).toContain('D(7MB)')
+    await stop()
+  })
+
+  test('is turned away by a shutdown, and not left behind', async () => {
+    const { holder, second, stop } = await crowded(100)
+    const refused = expect(second).rejects.toMatchObject({ code: '57P01' })
+    const stopped = stop()
+    await holder.query('commit')
+    await refused
+    await stopped
   })
 })
 

@@ -41,6 +41,8 @@ export class Gateway {
   #leaving: readonly Backend[] = []
   readonly #keys = new Keys<Session>()
   readonly #clients = new Set<Session>()
+  /** Clients between login and session. */
+  #entering = 0
   readonly #door: Door
   readonly #time = { now: 0 }
   #listener: SocketListener | null = null
@@ -95,7 +97,8 @@ export class Gateway {
   async start(): Promise<void> {
     const { transport, clock } = this.#surroundings
     this.#listener = await transport.listen(this.#options.listen, socket => {
-      if (this.#clients.size + this.#door.waiting < this.#options.maxClients) this.#door.open(socket)
+      const there = this.#clients.size + this.#entering + this.#door.waiting
+      if (there < this.#options.maxClients) this.#door.open(socket)
       else {
         socket.write(errorResponse(tooManyClients(this.#options.maxClients)))
         hangUp(socket, clock)
@@ -233,6 +236,7 @@ export class Gateway {
       },
     }
     const backend = this.#find(admitted.database)
+    this.#entering++
     try {
       if (!backend) throw noDatabase(admitted.database)
       const barred = backend.accounts.barred(user)
@@ -240,6 +244,8 @@ export class Gateway {
       const database = backend.databaseOf(admitted.database)
       const place = backend.place(user, database, backend.accounts.secretOf(user, admitted.proof))
       const { base, told } = await place.welcome.greet(admitted.settings)
+      // Nobody would turn it away any more.
+      if (this.#draining) throw shuttingDown()
       const key = this.#keys.make(admitted.secretKeyBytes)
       const session = new Session(socket, this.#sessionsOf(place, backend), { base, told, key })
       this.#keys.enter(session)
@@ -255,6 +261,8 @@ export class Gateway {
     } catch (refusal) {
       socket.write(errorResponse({ ...asRefusal(refusal), severity: 'FATAL' }))
       hangUp(socket, this.#surroundings.clock)
+    } finally {
+      this.#entering--
     }
   }
 }
