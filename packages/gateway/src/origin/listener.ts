@@ -5,12 +5,13 @@
  *                └─ at the end of the unit ─▶ subscribe ─▶ LISTEN here ─▶ ReadyForQuery to the client
  *
  * So what is notified after the client was told of its LISTEN reaches it. A connection that was lost is opened again
- * with all its channels; what was notified meanwhile is lost, and each subscriber is told that it may be.
+ * with all its channels; what was notified meanwhile is lost, and each subscriber is told that it may be. Who only
+ * listens does not notice that nobody is there any more, so the server is asked something from time to time.
  * Source: PostgreSQL documentation, "LISTEN" and "NOTIFY"; Message Formats, NotificationResponse.
  */
 import { quoteIdentifier } from '../sql/quote.ts'
 import type { Clock } from '../transport/clock.ts'
-import { ask } from './own-query.ts'
+import { askWithin, type OwnAnswer } from './own-query.ts'
 import type { Keeper, ServerConnection } from './server-connection.ts'
 
 export interface Subscriber {
@@ -26,6 +27,9 @@ export interface ListenerOptions {
 }
 
 const pauseMs = 500
+/** How often it is asked whether it is there, and how long it may take to answer that, or anything. */
+const checkEveryMs = 30_000
+const answerWithinMs = 10_000
 const utf8 = new TextDecoder()
 
 export class Listener implements Keeper {
@@ -36,6 +40,7 @@ export class Listener implements Keeper {
   #opening = false
   /** It was open before: who listens may have missed something. */
   #lost = false
+  #endCheck: () => void = () => {}
   /** Who waits for the LISTEN of a channel. */
   #waiting = new Map<string, (() => void)[]>()
 
@@ -71,7 +76,7 @@ export class Listener implements Keeper {
     const subscribers = this.#channels.get(channel)
     if (!subscribers?.delete(subscriber) || subscribers.size > 0) return
     this.#channels.delete(channel)
-    if (this.#server) ask(this.#server, `UNLISTEN ${quoteIdentifier(channel)}`, () => {})
+    if (this.#server) this.#ask(this.#server, `UNLISTEN ${quoteIdentifier(channel)}`, () => {})
   }
 
   close(): void {
@@ -82,8 +87,9 @@ export class Listener implements Keeper {
   // Keeper
 
   onGone(): void {
+    this.#endCheck()
+    this.#lost ||= this.#server !== null
     this.#server = null
-    this.#lost = true
     if (this.#channels.size > 0) this.#open()
   }
 
@@ -103,8 +109,11 @@ export class Listener implements Keeper {
     this.#options.open(this, this.#closing.signal).then(
       server => {
         this.#opening = false
+        // Its end was heard before it was ours.
+        if (server.closed) return this.onGone()
         this.#server = server
         this.#listen(server, [...this.#channels.keys()])
+        this.#check(server)
       },
       () => {
         this.#options.clock.after(pauseMs, () => {
@@ -118,7 +127,7 @@ export class Listener implements Keeper {
   #listen(server: ServerConnection, channels: readonly string[]): void {
     if (channels.length === 0) return
     const sql = channels.map(channel => `LISTEN ${quoteIdentifier(channel)}`).join(';')
-    ask(server, sql, answer => {
+    this.#ask(server, sql, answer => {
       if (!('rows' in answer)) {
         // Lost, or as good as: it is opened again with all channels.
         if ('error' in answer) server.destroy(new Error(answer.error.message))
@@ -135,5 +144,17 @@ export class Listener implements Keeper {
         for (const subscriber of new Set([...this.#channels.values()].flatMap(all => [...all])))
           subscriber.onGap()
     })
+  }
+
+  #check(server: ServerConnection): void {
+    this.#endCheck = this.#options.clock.after(checkEveryMs, () =>
+      this.#ask(server, 'SELECT 1', answer => {
+        if (!('lost' in answer)) this.#check(server)
+      }),
+    )
+  }
+
+  #ask(server: ServerConnection, sql: string, done: (answer: OwnAnswer) => void): void {
+    askWithin({ clock: this.#options.clock, timeoutMs: answerWithinMs }, server, sql, done)
   }
 }
