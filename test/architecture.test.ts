@@ -13,7 +13,8 @@ const arrows: Record<string, readonly string[]> = {
   // Knows an application by HTTP only.
   'packages/gateway/src/monitor': [],
   'packages/gateway/src/transport': [],
-  'packages/gateway/src/sql': ['packages/wire'],
+  'packages/gateway/src/catalogue': [],
+  'packages/gateway/src/sql': ['packages/wire', 'packages/gateway/src/catalogue'],
   'packages/gateway/src/exchange': ['packages/wire'],
   'packages/gateway/src/origin': [
     'packages/wire',
