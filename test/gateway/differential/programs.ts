@@ -11,6 +11,7 @@ const oneOf = (texts: readonly string[]) => fc.constantFrom(...texts)
 const statement = weighted(
   [8, oneOf(sql.reads)],
   [5, oneOf(sql.writes)],
+  [1, oneOf(sql.sequences)],
   [4, oneOf(sql.errors)],
   [9, oneOf(sql.transactions)],
   [10, oneOf(sql.settings)],
@@ -22,6 +23,7 @@ const statement = weighted(
   [2, oneOf(sql.notifying)],
   [1, oneOf(sql.empty)],
   [1, oneOf(sql.copiesOut)],
+  [1, oneOf(sql.large)],
 )
 
 const many = fc.array(statement, { minLength: 2, maxLength: 4 }).map(texts => texts.join('; '))
@@ -103,7 +105,7 @@ const anyMessage: fc.Arbitrary<Said> = weighted<Said>(
 
 const copyIn = fc
   .record({
-    text: oneOf(sql.copiesIn),
+    text: oneOf([...sql.copiesIn, ...sql.copiesAmong]),
     simple: fc.boolean(),
     data: fc.array(oneOf(sql.data), { maxLength: 4 }),
     amid: fc.constantFrom<Said['say'] | null>(null, null, null, 'Flush', 'Sync'),
@@ -111,7 +113,7 @@ const copyIn = fc
     ...{ name, portal },
   })
   .map(({ text, simple, data, amid, end, name, portal }): Said[] => [
-    ...(simple
+    ...(simple || text.includes(';')
       ? [{ say: 'Query', sql: text } as const]
       : ([
           { say: 'Parse', name, sql: text, types: [] },

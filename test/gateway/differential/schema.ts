@@ -16,8 +16,9 @@ export const dropRoles = `drop owned by ${roles}; drop role ${roles}`
 export const freshRows = (client: number): string => {
   const c = `c${client}`
   return `
-    truncate ${c}.t, ${c}.u, ${c}.late, ${c}.audited;
+    truncate ${c}.t, ${c}.u, ${c}.late, ${c}.audited, ${c}.numbered;
     alter sequence ${c}.s restart;
+    alter sequence ${c}.numbered_n_seq restart;
     insert into ${c}.t values (1, 'a'), (2, 'b'), (3, null);`
 }
 
@@ -32,6 +33,7 @@ export const fresh = (client: number): string => {
     create table ${c}.late (k int unique deferrable initially deferred);
     create view ${c}.view as select id from ${c}.t;
     create sequence ${c}.s;
+    create table ${c}.numbered (n serial);
     create function ${c}.double(n int) returns int language sql as $$ select n * 2 $$;
     create function ${c}.noisy(n int) returns int language plpgsql as $$ begin raise notice 'n is %', n; return n; end $$;
     create function ${c}.fails() returns int language plpgsql as $$ begin perform 1/0; return 1; end $$;

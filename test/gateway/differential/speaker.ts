@@ -107,4 +107,5 @@ const pinEnds: readonly (readonly [RegExp, string])[] = [
   [/advisory_lock/, 'select pg_advisory_unlock_all()'],
   [/temp/, 'discard temp'],
   [/prepare q/, 'deallocate q'],
+  [/pool_mode = session/, 'set sluice.pool_mode = transaction'],
 ]

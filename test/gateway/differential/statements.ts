@@ -43,6 +43,24 @@ export const writes = [
   'lock table c@.t',
 ]
 
+/** A sequence's values are a transaction's: see docs/pooling.md. */
+export const sequences = [
+  `begin; select nextval('c@.s'); select currval('c@.s'), lastval(); commit`,
+  `select nextval('c@.s'); select lastval()`,
+  `insert into c@.numbered default values; select currval('c@.numbered_n_seq')`,
+  `select setval('c@.s', 50); select currval('c@.s')`,
+  `begin; discard sequences; select lastval()`,
+]
+
+/** Longer than what is waited for, or read to its end, in one piece. */
+export const large = [
+  `select length('${'l'.repeat(300_000)}')`,
+  `insert into c@.t values (60, '${'m'.repeat(300_000)}') returning id`,
+  `select 1 /* ${'n'.repeat(70_000)} */; set work_mem = '6MB'`,
+  `set application_name = 'before'; select length('${'o'.repeat(300_000)}'); begin`,
+  `select ${Array.from({ length: 2_000 }, (_, n) => `${n} as column_${n}`)}`,
+]
+
 export const errors = [
   'select 1/0',
   'selec 1',
@@ -133,6 +151,8 @@ export const settings = [
   'show client_encoding',
   'show client_min_messages',
   `select coalesce(current_setting('app.own@', true), '')`,
+  'set sluice.pool_mode = session',
+  'set sluice.pool_mode = transaction',
 ]
 
 export const roles = [
@@ -239,6 +259,15 @@ export const copiesIn = [
   'copy c@.t from stdin csv header',
   'copy missing from stdin',
   'copy c@.t from stdin with (on_error ignore, log_verbosity verbose)',
+]
+
+/** By a Query only: COPY among other statements, and twice. */
+export const copiesAmong = [
+  'select 1; copy c@.t from stdin; select count(*) from c@.t',
+  'begin; copy c@.t (id) from stdin; commit',
+  'copy c@.t from stdin; copy c@.u from stdin; select 3',
+  'copy c@.t to stdout; copy c@.t from stdin; copy c@.t to stdout',
+  `set application_name = 'copying'; copy missing from stdin; select 3`,
 ]
 
 export const copiesOut = [
