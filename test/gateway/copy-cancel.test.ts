@@ -15,6 +15,7 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { FaultProxy } from '../support/fault-proxy.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { VirtualClock } from '../support/memory-transport.ts'
 import { freshDatabase } from '../support/postgres.ts'
 import { type RawClient, rawClient } from '../support/raw-client.ts'
 
@@ -247,6 +248,7 @@ describe('cancel', () => {
     await proxy.saw(/set_config/)
     await cancel(x)
     expect(await x.ready()).toEqual(['E 57014', 'Z I'])
+    proxy.cut()
     x.destroy()
     y.destroy()
     await silent.stop()
@@ -320,6 +322,64 @@ describe('failures', () => {
     await a.query('insert into t values (1)')
     a.destroy()
     expect(await b.query('select count(*) from t')).toContain('D(0)')
+  })
+
+  describe('an origin that says no more, without a query_timeout', () => {
+    let clock: VirtualClock
+    let proxy: FaultProxy
+    let patient: TestGateway
+    let x: RawClient
+    beforeEach(async () => {
+      clock = new VirtualClock()
+      proxy = await FaultProxy.start(database.url)
+      patient = await startGateway(proxy.url, { connectionLimit: 2, queryTimeoutMs: 0 }, {}, { clock })
+      x = await rawClient(patient.url)
+      return async () => {
+        x.destroy()
+        const ticking = setInterval(() => clock.advance(100), 1)
+        await patient.stop()
+        clearInterval(ticking)
+        await proxy.stop()
+      }
+    })
+
+    test('when a client’s parameters go to a connection: the client gets another one', async () => {
+      await x.query(`set work_mem = '7MB'`)
+      await using y = await rawClient(patient.url)
+      await y.query('begin')
+      proxy.fault = { is: 'dark', at: /set_config/, moment: 'before', times: 1 }
+      x.send(query('select 7'))
+      await proxy.saw(/set_config/)
+      clock.advance(61_000)
+      expect(await x.ready()).toContain('D(7)')
+      expect(await x.query('show work_mem')).toContain('D(7MB)')
+    })
+
+    test('when it is asked what a statement has left behind: the client hears that it is lost', async () => {
+      proxy.fault = { is: 'dark', at: /pg_my_temp_schema/, moment: 'before', times: 1 }
+      expect(await x.query(`set work_mem = '7MB'`)).toEqual(['C(SET)', 'Z I'])
+      await proxy.saw(/pg_my_temp_schema/)
+      clock.advance(61_000)
+      expect(await x.ready()).toEqual(['E 08006', 'closed'])
+      await using y = await rawClient(patient.url)
+      expect(await y.query('select 7')).toContain('D(7)')
+    })
+  })
+
+  test('query_timeout says what it is where the statement is only being prepared', async () => {
+    const strict = await startGateway(database.url, { connectionLimit: 2, queryTimeoutMs: 200 })
+    const [x, y] = [await rawClient(strict.url), await rawClient(strict.url)]
+    x.send(parse('s1', 'select x from t'), sync())
+    expect(await x.ready()).toEqual(['1', 'Z I'])
+    await y.query('begin')
+    await using holder = await holding('lock table t in access exclusive mode')
+    x.send(bind('', 's1'), execute(), sync())
+    expect(await x.ready()).toEqual(['E 57014', 'Z I'])
+    expect(x.errors[0]?.message).toContain('query_timeout')
+    await holder.end()
+    x.destroy()
+    y.destroy()
+    await strict.stop()
   })
 
   test('query_timeout and idle_in_transaction_timeout say what they are', async () => {

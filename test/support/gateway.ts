@@ -1,11 +1,15 @@
 /** A gateway for a test, in this process, before the run's PostgreSQL or another one. */
 
-import { Gateway, type GatewayOptions, type OriginOptions } from '../../packages/gateway/src/gateway.ts'
+import {
+  Gateway,
+  type GatewayOptions,
+  type OriginOptions,
+  type Surroundings,
+} from '../../packages/gateway/src/gateway.ts'
 import { Plans } from '../../packages/gateway/src/sql/plans.ts'
 import { systemClock } from '../../packages/gateway/src/transport/clock.ts'
 import { nodeTransport } from '../../packages/gateway/src/transport/node.ts'
 import { selfSignedCertificate } from '../../packages/gateway/src/transport/self-signed.ts'
-import type { Transport } from '../../packages/gateway/src/transport/transport.ts'
 
 export interface TestGateway extends AsyncDisposable {
   readonly gateway: Gateway
@@ -21,12 +25,13 @@ export interface TestGateway extends AsyncDisposable {
 /**
  * @param originUrl of PostgreSQL, with user and password
  * @param origin what differs from a pool of 20 in transaction mode with short time-outs
+ * @param surroundings what is not Node's sockets and the system's time
  */
 export async function startGateway(
   originUrl: string,
   origin: Partial<OriginOptions> = {},
   options: Partial<GatewayOptions> = {},
-  transport: Transport = nodeTransport,
+  surroundings: Partial<Surroundings> = {},
 ): Promise<TestGateway> {
   const { hostname, port, username, password, pathname } = new URL(originUrl)
   const database = decodeURIComponent(pathname.slice(1))
@@ -54,10 +59,11 @@ export async function startGateway(
     ],
   })
   const gateway = new Gateway(configured(), {
-    transport,
+    transport: nodeTransport,
     clock: systemClock,
     random: Math.random,
     planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
+    ...surroundings,
   })
   await gateway.start()
   const urlOf = (user: string, secret: string) =>

@@ -15,7 +15,8 @@ export interface Holding {
 
 const runtime = globalThis as { gc?: () => void; Bun?: { gc(sync: boolean): void } }
 
-const { gateway, url } = await startGateway(process.argv[2]!, { auth: 'trust' }, {}, await transportHere())
+const transport = await transportHere()
+const { gateway, url } = await startGateway(process.argv[2]!, { auth: 'trust' }, {}, { transport })
 console.log(url)
 for await (const _ of createInterface(process.stdin)) {
   runtime.gc?.()

@@ -140,8 +140,12 @@ const unknown = {}
 /** How long a server may take to answer a cancel request. */
 const cancelGraceMs = 10_000
 
+/** How long a server may take to answer what the gateway itself asks: as long as query_timeout is by default. */
+const ownQueryMs = 60_000
 /** How often something of our own is tried again that was cancelled. */
 const mostTries = 10
+/** How many connections may be lost before they are ready for one unit. */
+const mostLost = 3
 
 /** By what was meant for the client's own statements: a statement_timeout, or a cancel request that came late. */
 const wasCanceled = (answer: OwnAnswer) => 'error' in answer && answer.error.code === '57014'
@@ -188,8 +192,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #copiesAhead = 0
   /** ReadyForQuery is kept back until the probe is done. */
   #readyKept = false
-  /** Statements are being prepared for the unit that comes next, which may have been cancelled meanwhile. */
-  #preparation: { canceled: boolean } | null = null
+  /** Statements are being prepared for the unit that comes next, which may have been refused meanwhile. */
+  #preparation: { refusal: Refusal | null } | null = null
+  /** Connections that were lost, one after the other, before they had what the client wants. */
+  #lost = 0
   /** Since when the connection is in its present state: in flight, or idle in a transaction. */
   #since = 0
   /** query_timeout has passed, and a cancel request is on its way. */
@@ -300,11 +306,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       this.onRefused(canceled())
     } else if (server && this.#preparation) {
       // A Parse may wait for a lock, as the client's own would.
-      this.#preparation.canceled = true
+      this.#preparation.refusal = canceled()
       await this.#cancelOn(server)
     } else if (this.#phase === 'preparing') {
       // What is under way is ours and goes on; the client's unit waits behind it, if there is one.
-      if (!this.#readyKept && !this.#skipping && this.#client.unitWaits) this.#refuse(canceled())
+      if (!this.#readyKept) this.#refuseWaiting(canceled())
     } else if (server && this.#inFlight > 0) await this.#cancelOn(server)
   }
 
@@ -330,16 +336,17 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (!server || this.#phase === 'over') return
     const { queryTimeoutMs, idleInTransactionTimeoutMs } = this.#options
     const forMs = now - this.#since
-    if (this.#inFlight > 0) {
+    if (this.#preparation || server.pipeline.head?.sink === this) {
       if (queryTimeoutMs === 0 || forMs <= queryTimeoutMs || this.#copying) return
       if (!this.#timedOut) {
         this.#timedOut = true
+        if (this.#preparation) this.#preparation.refusal = queryTimedOut(queryTimeoutMs)
         void this.#cancelOn(server)
       } else if (forMs > queryTimeoutMs + cancelGraceMs)
         server.destroy(new Error('it did not answer a cancel request'))
     } else if (this.#phase !== 'ready' || !server.pipeline.settled) {
-      if (queryTimeoutMs > 0 && forMs > queryTimeoutMs + cancelGraceMs)
-        server.destroy(new Error('it did not end its answer to the gateway'))
+      if (forMs > ownQueryMs)
+        server.destroy(new Error(`it did not answer the gateway within ${ownQueryMs / 1_000} s`))
     } else if (
       this.#phase === 'ready' &&
       server.pipeline.status !== 'I' &&
@@ -681,13 +688,12 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #breakCopy(isQuery: boolean): boolean {
     const server = this.#server!
     server.retired = true
-    // It may also be that the COPY has failed, and its error is on the way: then this is as good as any.
-    this.#copying = false
-    if (isQuery ? this.#takeQuery() : this.#takeSeries()) return true
+    const taken = isQuery ? this.#takeQuery() : this.#takeSeries()
     // It waits for what is in flight, which then must not wait for it.
-    if (this.#phase === 'awaiting') server.send(copyFail('another message came'))
-    else if (this.#phase === 'ready') this.#copying = true
-    return false
+    if (this.#phase === 'awaiting' && !taken) server.send(copyFail('another message came'))
+    // It may also be that the COPY has failed, and its error is on the way: then this is as good as any.
+    if (this.#phase === 'awaiting' || taken) this.#copying = false
+    return taken
   }
 
   /** True if what comes is discarded up to a Sync. */
@@ -730,26 +736,49 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       this.#tellParameters(server)
       return true
     }
-    this.#replay(server, error => {
-      if (error) {
-        this.#giveBack()
-        this.#refuse(replayFailed(error))
-      } else this.#tellParameters(server)
-      this.#goOn()
-    })
+    this.#replay(
+      server,
+      error => {
+        this.#lost = 0
+        if (error) {
+          this.#giveBack()
+          this.#refuseWaiting(replayFailed(error))
+        } else this.#tellParameters(server)
+        this.#goOn()
+      },
+      cause => this.#takeAnother(server, cause),
+    )
     return false
   }
 
-  #replay(server: ServerConnection, done: (error: Refusal | null) => void, tries = 0): void {
+  /** A connection was lost before anything of the client's was on it: the client waits for another one. */
+  #takeAnother(server: ServerConnection, cause: Error): void {
+    // It is not told once more.
+    server.holder = null
+    this.#server = null
+    if (++this.#lost === mostLost) {
+      this.#lost = 0
+      this.#refuseWaiting(serverLost(cause.message))
+    }
+    this.#goOn()
+  }
+
+  #replay(
+    server: ServerConnection,
+    done: (error: Refusal | null) => void,
+    lost = (cause: Error) => this.onServerGone(cause),
+    tries = 0,
+  ): void {
     const { wants } = this.#traces
-    this.#ask(server, replay(wants, server.has), answer => {
+    const onAnswer = (answer: Exclude<OwnAnswer, { lost: Error }>) => {
       if (wasCanceled(answer) && tries < mostTries) {
-        this.#replay(server, done, tries + 1)
+        this.#replay(server, done, lost, tries + 1)
         return
       }
       if ('rows' in answer) server.has = wants
       done('error' in answer ? answer.error : null)
-    })
+    }
+    this.#ask(server, replay(wants, server.has), onAnswer, lost)
   }
 
   /** Something of our own, behind which nothing is taken until `#goOn`. */
@@ -757,12 +786,14 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     server: ServerConnection,
     sql: string,
     done: (answer: Exclude<OwnAnswer, { lost: Error }>) => void,
+    lost = (cause: Error) => this.onServerGone(cause),
   ): void {
     if (this.#phase !== 'leaving') this.#phase = 'preparing'
     this.#since = this.#options.time.now
     ask(server, sql, answer => {
-      if ('lost' in answer) this.onServerGone(answer.lost)
-      else if (this.#phase !== 'over') done(answer)
+      if (this.#phase === 'over') return
+      if ('lost' in answer) lost(answer.lost)
+      else done(answer)
     })
   }
 
@@ -828,12 +859,13 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     }
     this.#phase = 'preparing'
     const names = this.#names
-    const preparation = { canceled: false }
+    const preparation: { refusal: Refusal | null } = { refusal: null }
     this.#preparation = preparation
+    this.#since = this.#options.time.now
     prepare(server, lacks, unnamed, outcome => {
       this.#preparation = null
       if ('lost' in outcome) return this.onServerGone(outcome.lost)
-      if (preparation.canceled) return this.#refuseCanceled(server)
+      if (preparation.refusal) return this.#refusePrepared(server, preparation.refusal)
       if ('error' in outcome && outcome.inPlace && this.#server?.pipeline.status === 'I')
         this.#preparesWithin = true
       else if ('error' in outcome) {
@@ -844,14 +876,14 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     })
   }
 
-  /** The unit is cancelled before anything of it was sent. A transaction fails by that, as it would have. */
-  #refuseCanceled(server: ServerConnection): void {
+  /** The unit was cancelled before anything of it was sent. A transaction fails by that, as it would have. */
+  #refusePrepared(server: ServerConnection, refusal: Refusal): void {
     const refuse = () => {
-      this.#refuse(canceled())
+      this.#refuse(refusal)
       this.#goOn()
     }
     // Any error fails it; this one says in the server's log why.
-    if (server.pipeline.status === 'T') this.#ask(server, canceled().message, refuse)
+    if (server.pipeline.status === 'T') this.#ask(server, refusal.message, refuse)
     else refuse()
   }
 
@@ -909,8 +941,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (plan.changesSchema) {
       suspects.forget()
       this.#changedSchema = true
-    }
-    if (plan.functions.length > 0 && suspects.has(plan.functions)) this.#traces.onUnknown()
+      // Event triggers may run, and what it makes until others see it.
+      this.#traces.onUnknown()
+    } else if (suspects.has(plan)) this.#traces.onUnknown()
     this.#unitTouches |= plan.touches
     this.#unitNeeds |= plan.needs
     this.#traces.onPlan(plan)
@@ -1093,6 +1126,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       client.drop()
       client.say(readyForQuery(this.#server?.pipeline.status ?? 'I'))
     } else this.#skipping = true
+  }
+
+  /** The same, if one is there and was not refused already. */
+  #refuseWaiting(refusal: Refusal): void {
+    if (!this.#skipping && this.#client.unitWaits) this.#refuse(refusal)
   }
 
   /** Not in the middle of a message: it would be read as a part of it. */
