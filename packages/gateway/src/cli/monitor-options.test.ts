@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { readMonitorOptions, UsageError } from './monitor-options.ts'
+import { readMonitorOptions } from './monitor-options.ts'
+import { UsageError } from './usage-error.ts'
 
 const read = (line: string, environment: NodeJS.ProcessEnv = {}) => {
   const invocation = readMonitorOptions(line.split(' ').filter(Boolean), environment)

@@ -1,6 +1,7 @@
 /** The command line of `sluice monitor`, read into options. What can't be read is a `UsageError` that says why. */
 import { parseArgs } from 'node:util'
 import { defaults, type MonitorOptions, percentiles, type Threshold } from '../monitor/index.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Each is a socket and a file descriptor here; more users than that need more machines to measure from. */
 const mostConnections = 1_000
@@ -40,8 +41,6 @@ What comes out
 
 Exit code: 0 healthy; 1 unhealthy, or more than asked; 2 wrong usage, or these
 are not our pages.`
-
-export class UsageError extends Error {}
 
 export type Invocation =
   | { readonly wants: 'help' }

@@ -13,8 +13,9 @@ import {
   systemClock,
   textOf,
 } from '../monitor/index.ts'
-import { readMonitorOptions, UsageError, usage } from './monitor-options.ts'
+import { readMonitorOptions, usage } from './monitor-options.ts'
 import { devFile, runningStart } from './running-start.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Gives the exit code. */
 export async function runMonitor(words: string[]): Promise<number> {
