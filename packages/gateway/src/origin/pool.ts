@@ -81,7 +81,6 @@ export class Pool implements Keeper {
 
   constructor(options: PoolOptions) {
     this.options = options
-    options.limit.join(this)
   }
 
   get name(): string {
@@ -133,6 +132,7 @@ export class Pool implements Keeper {
   /** It waits no longer. */
   leave(waiter: Waiter): void {
     this.#waiting.delete(waiter)
+    this.options.limit.onWaiting(this)
   }
 
   /** Gives a connection back. */
@@ -158,11 +158,12 @@ export class Pool implements Keeper {
       }
     }
     for (const waiter of this.#waiting.keys()) {
-      this.#waiting.delete(waiter)
+      this.leave(waiter)
       waiter.onServer(server)
       return
     }
     this.#idle.push(server)
+    limit.onIdle(this)
   }
 
   /** A cancel request for it is over: what it could hit has ended or been hit. */
@@ -184,7 +185,7 @@ export class Pool implements Keeper {
     const { waitTimeoutMs, idleTimeoutMs, minSize, limit } = this.options
     for (const [waiter, since] of this.#waiting) {
       if (now - since < waitTimeoutMs) break
-      this.#waiting.delete(waiter)
+      this.leave(waiter)
       waiter.onRefused(
         this.#outage && this.#all.size === 0
           ? originDown(this.name, this.#outage.cause, now - this.#outage.since)
@@ -230,6 +231,11 @@ export class Pool implements Keeper {
     this.retireAll()
   }
 
+  /** More wait than connections are being opened, and it would open one, if there were room. */
+  get opensMore(): boolean {
+    return this.#opening < this.#waiting.size && this.#mayOpen
+  }
+
   /** Opens what is wanted, as far as the limit goes. */
   grow(): void {
     this.#grow()
@@ -242,21 +248,24 @@ export class Pool implements Keeper {
       return
     }
     this.#waiting.set(waiter, clock.now())
+    limit.onWaiting(this)
     this.#grow()
   }
 
   /** Opens connections for those who wait, and with `fill` those that make up the least size. */
   #grow(fill = false): void {
     const { limit, minSize } = this.options
-    if (this.#closing.signal.aborted || this.#endPause) return
-    // While it is not known to be up again, one tries for all.
-    const atATime = this.#outage ? 1 : loginsAtATime
-    const wanted = () => this.#opening < this.#waiting.size
-    while (this.#opening < atATime && (wanted() || (fill && this.size < minSize))) {
+    while (this.opensMore || (fill && this.size < minSize && this.#mayOpen)) {
       if (!limit.full) void this.#open()
       // Whose connection is closed calls us from within: what is wanted is looked at anew.
-      else if (!wanted() || !limit.yieldTo(this)) return
+      else if (!this.opensMore || !limit.yieldTo(this)) return
     }
+  }
+
+  get #mayOpen(): boolean {
+    if (this.#closing.signal.aborted || this.#endPause) return false
+    // While it is not known to be up again, one tries for all.
+    return this.#opening < (this.#outage ? 1 : loginsAtATime)
   }
 
   async #open(): Promise<void> {
@@ -313,6 +322,7 @@ export class Pool implements Keeper {
   #refuseAll(refusal: Refusal): void {
     const waiting = [...this.#waiting.keys()]
     this.#waiting.clear()
+    this.options.limit.onWaiting(this)
     for (const waiter of waiting) waiter.onRefused(refusal)
   }
 }
