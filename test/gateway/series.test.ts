@@ -137,6 +137,16 @@ describe('pipelines, Sync and Flush', () => {
     expect(await other.query('select 2')).toEqual(['T(?column?)', 'D(2)', 'C(SELECT 1)', 'Z I'])
   })
 
+  test('a client that is turned away in the middle of a COPY leaves nothing behind', async () => {
+    await client.query('create temp table copied (x int)')
+    client.send(query('copy copied from stdin'))
+    await client.take(1)
+    // No such message belongs there, and this one is longer than any.
+    client.send(Uint8Array.of(0x44, 0x40, 0, 0, 0))
+    expect(await client.ready()).toEqual(['E 54000', 'closed'])
+    expect(await other.query('select 2')).toEqual(['T(?column?)', 'D(2)', 'C(SELECT 1)', 'Z I'])
+  })
+
   test('PL7: what stands before a Terminate is run', async () => {
     for (let n = 0; n < 20; n++) {
       const fired = await rawClient(one.url)
