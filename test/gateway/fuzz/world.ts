@@ -18,8 +18,11 @@ const user = 'fuzz'
 const waitTimeoutMs = 1_000
 const connectTimeoutMs = 1_000
 const queryTimeoutMs = 2_000
-/** After it everything has been given up that does not answer: a query, a cancel request, a login, what the gateway asks. */
-const longestMs = 90_000
+/**
+ * After it everything has been given up that does not answer: a query, a cancel request, a login, and what the gateway
+ * itself asks (60 s), on one connection after another.
+ */
+const longestMs = 300_000
 
 const originOf = (database: string, auth: OriginOptions['auth']): OriginOptions => ({
   ...{ names: [database], origin: { addresses: [{ host: 'played', port: 5432 }], sslmode: 'disable' } },
