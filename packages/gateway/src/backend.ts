@@ -75,22 +75,21 @@ export interface Place {
   sessions: SessionOptions | null
 }
 
-/** One origin: its pools, its users, its control connection. */
+/** One origin: its pools, its users, its control connections. */
 export class Backend {
   readonly limit: Limit
   #options: OriginOptions
   #accounts: Accounts
   readonly #surroundings: Surroundings
   readonly #places = new Map<string, Place>()
-  readonly #control: Control
+  readonly #controls = new Map<string, Control>()
   readonly #listeners = new Map<string, Listener>()
-  readonly #suspects = new Map<string, { control: Control; suspects: Suspects }>()
+  readonly #suspects = new Map<string, Suspects>()
 
   constructor(options: OriginOptions, surroundings: Surroundings) {
     this.#options = options
     this.#surroundings = surroundings
     this.limit = new Limit(options.connectionLimit)
-    this.#control = this.#controlOf(options.database)
     this.#accounts = this.#accountsOf(options)
   }
 
@@ -111,7 +110,10 @@ export class Backend {
     this.#accounts = this.#accountsOf(options)
     this.limit.max = options.connectionLimit
     const moved = JSON.stringify(whereOf(before)) !== JSON.stringify(whereOf(options))
-    if (moved) this.#control.reset()
+    if (moved) {
+      for (const control of this.#controls.values()) control.reset()
+      for (const suspects of this.#suspects.values()) suspects.forget()
+    }
     for (const place of this.#places.values()) {
       const { pool, user, database } = place
       place.sessions = null
@@ -167,19 +169,18 @@ export class Backend {
     return listener
   }
 
-  /** Functions of a database that may change the session of who calls them. */
+  /** What of a database may change the session of who uses it. */
   suspectsOf(database: string): Suspects {
-    let known = this.#suspects.get(database)
-    if (!known) {
-      const control = this.#controlOf(database)
-      const suspects = new Suspects(
-        sql => control.query(sql),
-        () => this.#surroundings.clock.now(),
+    let suspects = this.#suspects.get(database)
+    if (!suspects) {
+      const { clock } = this.#surroundings
+      suspects = new Suspects(
+        sql => this.#controlOf(database).query(sql),
+        () => clock.now(),
       )
-      known = { control, suspects }
-      this.#suspects.set(database, known)
+      this.#suspects.set(database, suspects)
     }
-    return known.suspects
+    return suspects
   }
 
   cancel(server: Parameters<typeof cancelOn>[0]): Promise<void> {
@@ -195,15 +196,20 @@ export class Backend {
   close(): void {
     for (const { pool } of this.#places.values()) pool.close()
     for (const listener of this.#listeners.values()) listener.close()
-    for (const { control } of this.#suspects.values()) control.close()
-    this.#control.close()
+    for (const control of this.#controls.values()) control.close()
   }
 
+  /** The one connection for the gateway's own questions in a database. */
   #controlOf(database: string): Control {
-    return new Control((keeper, signal) => this.#dialOwn(database, keeper, signal), {
-      clock: this.#surroundings.clock,
-      timeoutMs: this.options.connectTimeoutMs,
-    })
+    let control = this.#controls.get(database)
+    if (!control) {
+      const { clock } = this.#surroundings
+      control = new Control((keeper, signal) => this.#dialOwn(database, keeper, signal), {
+        ...{ clock, timeoutMs: this.options.connectTimeoutMs },
+      })
+      this.#controls.set(database, control)
+    }
+    return control
   }
 
   #limitsOf(user: string, database: string) {
@@ -265,11 +271,13 @@ export class Backend {
       typeof roles === 'object'
         ? roles.query.replaceAll('$1', quoteLiteral(user))
         : `SELECT rolpassword, rolcanlogin, coalesce(rolvaliduntil OPERATOR(pg_catalog.<) pg_catalog.now(), false) FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) ${quoteLiteral(user)}`
-    const [row] = await this.#control.query(sql).catch(error => {
-      // Who may not read pg_authid knows no roles but those that are listed; `sluice check` says so.
-      if (error instanceof Refused && error.code === insufficientPrivilege) return []
-      throw error
-    })
+    const [row] = await this.#controlOf(this.options.database)
+      .query(sql)
+      .catch(error => {
+        // Who may not read pg_authid knows no roles but those that are listed; `sluice check` says so.
+        if (error instanceof Refused && error.code === insufficientPrivilege) return []
+        throw error
+      })
     if (!row) return null
     // PgBouncer's auth_query tells the name first.
     const [stored = null, mayLogIn, expired] =

@@ -37,7 +37,7 @@ test('all is well', () => {
     },
     {
       verdict: 'ok',
-      what: 'Sluice may open 63 connections here, its own included; PostgreSQL has 97 for it (max_connections 100, 3 reserved); others hold 5 now',
+      what: 'Sluice may open 62 connections here, its own included; PostgreSQL has 97 for it (max_connections 100, 3 reserved); others hold 5 now',
     },
     {
       verdict: 'ok',
@@ -47,32 +47,32 @@ test('all is well', () => {
 })
 
 test('connections: more than there are is wrong, more than are free is a warning', () => {
-  expect(judged([reached()], { connectionLimit: 95 })[1]).toMatchObject({
+  expect(judged([reached()], { connectionLimit: 96 })[1]).toMatchObject({
     verdict: 'wrong',
-    cure: expect.stringContaining('to 94 at most'),
+    cure: expect.stringContaining('to 95 at most'),
   })
   expect(judged([reached({ others: 40 })])[1]).toMatchObject({
-    ...{ verdict: 'warning', cure: expect.stringContaining('to 54 at most') },
+    ...{ verdict: 'warning', cure: expect.stringContaining('to 55 at most') },
   })
   expect(judged([reached({ maxConnections: 5 })])[1]).toMatchObject({ cure: 'Raise max_connections.' })
 })
 
 test('connections: origins on one server share them, and each has some of its own', () => {
   expect(judged([reached()], {}, origin)[1]).toMatchObject({
-    what: expect.stringContaining('Sluice may open 126 connections here'),
-    cure: expect.stringContaining('to 91 at most (over all [[hyperdrive]] on this server)'),
+    what: expect.stringContaining('Sluice may open 124 connections here'),
+    cure: expect.stringContaining('to 93 at most (over all [[hyperdrive]] on this server)'),
   })
 })
 
 test('connections: of further databases nobody knows how many there will be', () => {
   expect(judged([reached()], { anyDatabase: true })[1]?.what).toContain(
-    'Sluice may open 63 connections here, its own included, and 2 more for each further database that clients name;',
+    'Sluice may open 62 connections here, its own included, and 2 more for each further database that clients name;',
   )
 })
 
 test('limits of a role or a database are wrong where Sluice may open more', () => {
-  expect(notOk(judged([reached({ roleLimit: 10, databaseLimit: 63 })]))).toEqual([
-    'wrong: role "app" may have 10 connections, and Sluice may open 63',
+  expect(notOk(judged([reached({ roleLimit: 10, databaseLimit: 62 })]))).toEqual([
+    'wrong: role "app" may have 10 connections, and Sluice may open 62',
   ])
   expect(notOk(judged([reached({ roleLimit: 10, superuser: true })]))).toEqual([])
 })

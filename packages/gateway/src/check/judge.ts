@@ -23,10 +23,8 @@ export interface Judged extends Whom {
   readonly anyDatabase: boolean
 }
 
-/** The connections of the gateway's own in each database: one asks about functions, one listens for clients. */
-const ownPerDatabase = 2
-/** With the one that asks about roles, in the origin's own database. */
-export const ownConnections = 1 + ownPerDatabase
+/** The connections of the gateway's own in each database: one asks (about roles, about code), one listens for clients. */
+export const ownConnections = 2
 
 /**
  * @param neighbours all origins on this server, itself included: they share its connections
@@ -95,7 +93,7 @@ function room({ maxConnections, reserved, others }: Facts, neighbours: readonly 
   const connections = neighbours.reduce((sum, { connectionLimit }) => sum + connectionLimit, own)
   const allowed = maxConnections - reserved
   const further = neighbours.some(({ anyDatabase }) => anyDatabase)
-    ? `, and ${ownPerDatabase} more for each further database that clients name`
+    ? `, and ${ownConnections} more for each further database that clients name`
     : ''
   const sum = `Sluice may open ${connections} connections here, its own included${further}; PostgreSQL has ${allowed} for it (max_connections ${maxConnections}, ${reserved} reserved)`
   const cure = (most: number) =>

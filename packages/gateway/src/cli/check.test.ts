@@ -27,7 +27,7 @@ test('an origin that is well', async () => {
       `ok {7}127.0.0.1:${port} is PostgreSQL 18\\S* *; "${username}" logged in to "${name}" in \\d+ ms`,
     ),
   )
-  expect(stdout).toContain('Sluice may open 23 connections here, its own included')
+  expect(stdout).toContain('Sluice may open 22 connections here, its own included')
   expect(stdout).toContain('PostgreSQL has 300 for it')
   expect(stdout).toContain('every role of the origin may come in')
   expect(stdout).toMatch(/\nThe gateway can serve\.\n$/)
@@ -37,15 +37,15 @@ test('an origin that is well', async () => {
 test('more connections than there are', async () => {
   const { code, stdout } = await check('--origin', database.url, '--pool-size', '400')
   expect(code).toBe(1)
-  expect(stdout).toContain('WRONG    Sluice may open 403 connections here')
-  expect(stdout).toContain('Set origin_connection_limit to 297 at most')
+  expect(stdout).toContain('WRONG    Sluice may open 402 connections here')
+  expect(stdout).toContain('Set origin_connection_limit to 298 at most')
 })
 
 test('a role without rights, and with a limit of its own', async () => {
   const { code, stdout } = await check('--origin', as(plain, 'secret'))
   expect(code).toBe(1)
   expect(stdout).toContain(`no other role, for "${plain}" can't read pg_authid`)
-  expect(stdout).toContain(`WRONG    role "${plain}" may have 3 connections, and Sluice may open 63`)
+  expect(stdout).toContain(`WRONG    role "${plain}" may have 3 connections, and Sluice may open 62`)
 })
 
 test('a wrong password, and a database that is not there', async () => {

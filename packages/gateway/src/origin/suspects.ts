@@ -1,62 +1,73 @@
 /**
- * Functions of one database whose bodies may change the session: those that PostgreSQL's own text of them mentions
- * parameters, session locks, temporary objects, LISTEN or dynamic SQL in.
+ * What of one database may change the session of who uses it: functions, and what runs such a function without saying
+ * so (a table by its trigger, a view, a domain, an operator). Which these are is asked of the database (unseen.ts).
  *
- * A statement that calls one is followed by the question what the session is like; all others are not. They are read
- * from the database, and again from time to time, after DDL that the gateway saw, and when one is called that is not
- * known. A function that is not known is one.
+ * A statement that mentions one is followed by the question what the session is like; all others are not. They are read
+ * again from time to time, after DDL that the gateway saw, and when a function is called that is not known. A function
+ * that is not known is one; so is everything while nothing is known.
  *
  * Their text also tells which parameters of an application's own (app.tenant) they set: PostgreSQL lists no such
  * values when asked. A name that a function puts together is not found.
  */
-
-/** Words of a body; it says more than is so, never less, except for what another function does that it calls. */
-const words =
-  '(set_config|advisory|listen|temp|prepare|execute|perform|deallocate|discard|reset|\\\\mset\\\\M|with hold|\\\\mload\\\\M|dblink)'
-
-/** Behind set_config, or SET in a text that is executed. */
-const parameters =
-  "(?:set_config\\\\s*\\\\(\\\\s*e?''+|\\\\mset\\\\s+(?:session\\\\s+)?)([a-z_][a-z0-9_$]*(?:\\\\.[a-z_][a-z0-9_$]*)+)"
+import type { StatementPlan } from '../sql/plan.ts'
+import { Refused } from './control.ts'
+import { LoginRefused } from './pool.ts'
+import { unseenSql } from './unseen.ts'
 
 /** What an origin tells may be anything. */
 const parameterName = /^[a-z_][\w$]*(\.[a-z_][\w$]*)+$/
 
-const sql = `SELECT p.proname, pg_catalog.bool_or(b.body OPERATOR(pg_catalog.~*) E'${words}'),
-    pg_catalog.string_agg((SELECT pg_catalog.string_agg(pg_catalog.lower(m[1]), ' ')
-      FROM pg_catalog.regexp_matches(b.body, E'${parameters}', 'gi') m), ' ')
-  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang
-    CROSS JOIN LATERAL (SELECT CASE WHEN l.lanname OPERATOR(pg_catalog.=) ANY (ARRAY['internal', 'c']) THEN ''
-      WHEN p.prosqlbody IS NULL THEN p.prosrc ELSE pg_catalog.pg_get_function_sqlbody(p.oid) END AS body) b
-  GROUP BY p.proname`
+/** SQLSTATE classes: who asks may not log in, or may not read the catalogues. */
+const notAllowed = /^(28|42)/
 
 const refreshMs = 60_000
+const retryMs = 1_000
+
+type Rows = readonly (readonly (string | null)[])[]
+
+/** What was read. */
+interface Known {
+  /** Functions by their names: true for a suspect. */
+  readonly functions: Map<string, boolean>
+  /** Names of relations, types and operators that are suspects. */
+  readonly objects: ReadonlySet<string>
+  /** Every statement is suspect. */
+  readonly everything: boolean
+}
 
 export class Suspects {
-  readonly #query: (sql: string) => Promise<(string | null)[][]>
+  readonly #query: (sql: string) => Promise<Rows>
   readonly #now: () => number
-  /** Functions by their names: true for a suspect. */
-  #known: Map<string, boolean> | null = null
+  #known: Known | null = null
+  /** The database does not let itself be asked: what tables do is not known, nor will be. */
+  #denied = false
   /** Called and not known. Those that do not exist are not looked for each time. */
   readonly #missed = new Set<string>()
   #parameters: ReadonlySet<string> | null = null
-  #readAt = -Infinity
+  /** When it is time to read. */
+  #dueAt = -Infinity
+  /** How often it was forgotten. */
+  #changes = 0
   #reading: Promise<void> | null = null
 
-  constructor(query: (sql: string) => Promise<(string | null)[][]>, now: () => number) {
+  constructor(query: (sql: string) => Promise<Rows>, now: () => number) {
     this.#query = query
     this.#now = now
   }
 
-  /** True if one of these may change the session; names with or without a schema. */
-  has(functions: readonly string[]): boolean {
-    if (this.#now() - this.#readAt > refreshMs) void this.#read()
+  /** True if a statement may change the session by what it calls or mentions. */
+  has({ functions, mentions }: Pick<StatementPlan, 'functions' | 'mentions'>): boolean {
+    if (functions.length === 0 && mentions?.length === 0) return false
+    if (this.#now() >= this.#dueAt) void this.#read()
     const known = this.#known
-    if (known === null) return true
-    let has = false
+    if (known === null) return functions.length > 0 || !this.#denied
+    const { objects, everything } = known
+    let has =
+      everything || (objects.size > 0 && (mentions === null || mentions.some(name => objects.has(name))))
     for (const written of functions) {
       const name = written.slice(written.lastIndexOf('.') + 1)
-      if (known.get(name) !== false) has = true
-      if (known.has(name)) continue
+      if (known.functions.get(name) !== false) has = true
+      if (known.functions.has(name)) continue
       this.#missed.add(name)
       this.forget()
     }
@@ -76,11 +87,12 @@ export class Suspects {
   /** The schema has changed. */
   forget(): void {
     this.#known = null
-    this.#readAt = -Infinity
+    this.#changes++
+    this.#dueAt = -Infinity
   }
 
   #read(): Promise<void> {
-    this.#readAt = this.#now()
+    this.#dueAt = this.#now() + refreshMs
     this.#reading ??= this.#readAll().finally(() => {
       this.#reading = null
     })
@@ -88,14 +100,40 @@ export class Suspects {
   }
 
   async #readAll(): Promise<void> {
-    const startedAt = this.#readAt
-    const rows = await this.#query(sql).catch(() => null)
-    // What was forgotten meanwhile is read again.
-    if (this.#readAt !== startedAt) return
-    this.#known = rows && new Map(rows.map(([name, suspect]) => [name!, suspect === 't']))
-    for (const name of this.#missed) if (!this.#known?.has(name)) this.#known?.set(name, true)
-    this.#missed.clear()
-    const names = rows?.flatMap(([, , parameters]) => parameters?.split(' ') ?? [])
-    this.#parameters = names ? new Set(names.filter(name => parameterName.test(name))) : null
+    const changes = this.#changes
+    try {
+      const rows = await this.#query(unseenSql)
+      this.#denied = false
+      // What was forgotten meanwhile is read again.
+      if (this.#changes === changes) this.#learn(rows)
+    } catch (error) {
+      // What is known stays known: a connection may be lost at any time.
+      this.#dueAt = this.#now() + retryMs
+      this.#denied = isDenied(error)
+      if (this.#known === null) this.#parameters = null
+    }
   }
+
+  #learn(rows: Rows): void {
+    const functions = new Map<string, boolean>()
+    const objects = new Set<string>()
+    const parameters = new Set<string>()
+    let everything = false
+    for (const [kind, name, suspect] of rows) {
+      if (kind === 'everything') everything = true
+      else if (name == null) continue
+      else if (kind === 'function') functions.set(name, suspect === 't')
+      else if (kind !== 'parameter') objects.add(name)
+      else if (parameterName.test(name)) parameters.add(name)
+    }
+    for (const name of this.#missed) if (!functions.has(name)) functions.set(name, true)
+    this.#missed.clear()
+    this.#known = { functions, objects, everything }
+    this.#parameters = parameters
+  }
+}
+
+function isDenied(error: unknown): boolean {
+  if (error instanceof Refused) return notAllowed.test(error.code)
+  return error instanceof LoginRefused && notAllowed.test(error.fields.code)
 }

@@ -28,6 +28,7 @@ export class Draft {
   readonly channels: StatementPlan['channels'][number][] = []
   readonly #customSettings = new Set<string>()
   readonly #functions = new Set<string>()
+  readonly #mentions = new Set<string>()
 
   touch(bits: number): void {
     this.touches |= bits
@@ -42,6 +43,11 @@ export class Draft {
   callsUnknown(name: string): void {
     this.#functions.add(name)
     this.touches |= Touches.sequences
+  }
+
+  /** A relation, a type or an operator. */
+  mentions(name: string): void {
+    this.#mentions.add(name)
   }
 
   setsParameter(name: string): void {
@@ -75,5 +81,6 @@ export class Draft {
       functions: [...this.#functions],
       statements,
     }
+      mentions: statements < 0 ? null : [...this.#mentions],
   }
 }

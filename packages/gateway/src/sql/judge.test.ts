@@ -25,14 +25,11 @@ describe('what a statement touches', () => {
     ['', 'SELECT \'pg_advisory_lock(1)\', "set_config" FROM listen'],
     ['', 'VALUES (1), (2)'],
     ['', 'TABLE t'],
-    ['', "UPDATE t SET a = 1, set_config = 'x' WHERE b = $1"],
-    ['', 'DELETE FROM t USING u WHERE t.a = u.a RETURNING *'],
     ['', 'BEGIN ISOLATION LEVEL SERIALIZABLE'],
     ['', 'SAVEPOINT a'],
     ['', 'ROLLBACK TO a'],
     ['', 'SHOW search_path'],
     ['', 'LOCK t'],
-    ['', 'TRUNCATE t RESTART IDENTITY'],
     ['', 'EXPLAIN ANALYZE SELECT 1'],
     ['', 'COPY t TO STDOUT'],
     ['', "NOTIFY c, 'payload'"],
@@ -77,9 +74,9 @@ describe('what a statement touches', () => {
       'settings',
       "SELECT 1; WITH w AS (SELECT 1 FROM (SELECT set_config('a', 'b', false)) s) SELECT * FROM w",
     ],
-    ['settings', "UPDATE t SET a = 1 WHERE b = set_config('a', 'b', false)"],
+    ['settings sequences', "UPDATE t SET a = 1 WHERE b = set_config('a', 'b', false)"],
     ['settings', "/* */ SELECT -- \n set_config('a', 'b', false)"],
-    ['settings reset', "UPDATE pg_settings SET setting = 'on' WHERE name = 'jit'"],
+    ['settings reset sequences', "UPDATE pg_settings SET setting = 'on' WHERE name = 'jit'"],
 
     // Locks of the session
     ['advisoryLock', 'SELECT pg_advisory_lock(1)'],
@@ -123,8 +120,9 @@ describe('what a statement touches', () => {
     ['sequences', 'INSERT INTO t VALUES (1)'],
     ['sequences', 'WITH w AS (INSERT INTO t DEFAULT VALUES RETURNING *) SELECT * FROM w'],
     ['sequences', 'MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DO NOTHING'],
-    ['sequences', 'UPDATE t SET a = DEFAULT'],
-    ['sequences', 'UPDATE t SET (a, b) = (1, DEFAULT)'],
+    ['sequences', "UPDATE t SET a = 1, set_config = 'x' WHERE b = $1"],
+    ['sequences', 'DELETE FROM t USING u WHERE t.a = u.a RETURNING *'],
+    ['sequences', 'TRUNCATE t RESTART IDENTITY'],
     ['sequences', 'COPY t FROM STDIN'],
     ['sequences', "COPY t FROM '/file'"],
     ['sequences', "SELECT nextval('s')"],
@@ -216,6 +214,17 @@ test.each([
 ])('%s deallocates %j', (sql, what) => {
   expect(planOf(sql).deallocates).toEqual(what)
 })
+test.each([
+  ['SELECT 1, now()', []],
+  ['SELECT a FROM t JOIN s."T 2" u USING (a), pg_catalog.pg_class', ['t', 'T 2']],
+  ['WITH w AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM w', ['u', 'w', 't']],
+  ['COPY t FROM STDIN', ['t']],
+  ["SELECT 1::d, CAST('x' AS s.e[]), 1::int, '1'::text", ['d', 'e', 'text']],
+  ['SELECT a === b, a OPERATOR(s.@@) ANY (c), a IN (1) ORDER BY a USING >>>', ['===', '@@', '=', '>>>']],
+])('%s mentions %j', (sql, names) => {
+  expect([...(planOf(sql).mentions ?? [])].sort()).toEqual([...names].sort())
+})
+
 
 test('channels are told in their order', () => {
   expect(planOf('LISTEN a; UNLISTEN "B"; UNLISTEN *; LISTEN C').channels).toEqual([

@@ -2,14 +2,15 @@
  * What a statement can do to its session, read off the tree that PostgreSQL's own parser makes of it.
  *
  * The whole tree is walked, so a `set_config` counts wherever it stands: in a CTE, a subquery, a PREPARE, behind an
- * EXPLAIN. What hides behind a name (a function's body, a trigger, a view) is not seen: functions are listed for
- * those who can ask a catalogue. DO, CALL and EXECUTE run what the text does not show, so they may do anything.
+ * EXPLAIN. What hides behind a name (a function's body, a trigger, a view) is not seen: names are listed for those who
+ * can ask a catalogue. DO, CALL and EXECUTE run what the text does not show, so they may do anything.
  *
  * Not here: texts that could not be parsed (words.ts).
  * Source: PostgreSQL's gram.y and parsenodes.h; nodes are named as there.
  */
 import type {
   A_Const,
+  A_Expr,
   ClosePortalStmt,
   CopyStmt,
   DeallocateStmt,
@@ -21,6 +22,9 @@ import type {
   Node,
   ParseResult,
   RangeVar,
+  SortBy,
+  SubLink,
+  TypeName,
   UnlistenStmt,
   UpdateStmt,
   VariableSetStmt,
@@ -53,9 +57,10 @@ const visits: { readonly [kind: string]: (draft: Draft, node: never) => void } =
   },
   InsertStmt: draft => draft.touch(Touches.sequences),
   MergeStmt: draft => draft.touch(Touches.sequences),
-  // In an UPDATE it stands for a sequence's next value; an INSERT counts anyway.
-  SetToDefault: draft => draft.touch(Touches.sequences),
+  DeleteStmt: draft => draft.touch(Touches.sequences),
+  TruncateStmt: draft => draft.touch(Touches.sequences),
   UpdateStmt: (draft, node: UpdateStmt) => {
+    draft.touch(Touches.sequences)
     // A rule of this view makes it a set_config.
     if (node.relation?.relname === 'pg_settings') draft.setsUnknown()
   },
@@ -70,6 +75,9 @@ const visits: { readonly [kind: string]: (draft: Draft, node: never) => void } =
 
   VariableSetStmt: onSet,
   FuncCall: onCall,
+  A_Expr: (draft, node: A_Expr) => onName(draft, node.name),
+  SubLink: (draft, node: SubLink) => node.operName && onName(draft, node.operName),
+  SortBy: (draft, node: SortBy) => node.useOp && onName(draft, node.useOp),
 
   DeclareCursorStmt: (draft, node: DeclareCursorStmt) => {
     if (((node.options ?? 0) & optionHold) !== 0) draft.touch(Touches.holdCursor)
@@ -124,6 +132,7 @@ export function judge(statements: NonNullable<ParseResult['stmts']>): StatementP
 
 function walk(draft: Draft, node: object): void {
   if ('relname' in node) onRelation(draft, node as RangeVar)
+  if ('names' in node && 'typemod' in node) onName(draft, (node as TypeName).names)
   for (const [kind, child] of Object.entries(node)) {
     if (typeof child !== 'object' || child === null) continue
     visits[kind]?.(draft, child as never)
@@ -138,8 +147,15 @@ function onDefinition(draft: Draft, kind: string): void {
 }
 
 function onRelation(draft: Draft, node: RangeVar): void {
+  if (node.relname && node.schemaname !== 'pg_catalog') draft.mentions(node.relname)
   if (node.relname === 'pg_prepared_statements') draft.needs |= Needs.statementNames
   if (node.relpersistence === 't') draft.touch(Touches.temporary)
+}
+
+/** Of a type, or an operator. */
+function onName(draft: Draft, name: readonly Node[] = []): void {
+  const names = name.map(nameOf)
+  if (names.length === 1 || names[0] !== 'pg_catalog') draft.mentions(names.at(-1) ?? '')
 }
 
 function deallocated(node: DeallocateStmt): StatementPlan['deallocates'] {

@@ -75,6 +75,7 @@ function isShape(known: Uint8Array, { bytes, length }: Shape): boolean {
 function bytesOf({ shape, plan }: Entry): number {
   let names = 0
   for (const name of plan.functions) names += name.length
+  for (const name of plan.mentions ?? []) names += name.length
   for (const name of plan.customSettings) names += name.length
   for (const { channel } of plan.channels) names += channel.length
   return entryBytes + shape.length + 2 * names

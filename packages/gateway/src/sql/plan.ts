@@ -28,8 +28,8 @@ export const Touches = {
   /** Prepared statements go: DISCARD ALL, DEALLOCATE. */
   deallocate: 512,
   /**
-   * A sequence may have been advanced, of which lastval and currval tell: INSERT, MERGE, UPDATE … SET x = DEFAULT,
-   * COPY FROM, nextval, setval, DO, CALL, and any function that is listed in `functions`.
+   * A sequence may have been advanced, of which lastval and currval tell: nextval, setval, any statement that writes and
+   * so may have a trigger do it, DO, CALL, and any function that is listed in `functions`.
    */
   sequences: 1_024,
 } as const
@@ -67,6 +67,11 @@ export interface StatementPlan {
    * PostgreSQL 18 has it there, although a function of the same name and other types may stand elsewhere on the path.
    */
   readonly functions: readonly string[]
+  /**
+   * Names of the relations, types and operators that it mentions, without their schemas, on which code may hang that no
+   * text shows: triggers, views, checks. None that the text itself gives to pg_catalog. Null if they can't be told.
+   */
+  readonly mentions: readonly string[] | null
   /** How many statements it has; -1 if it could not be read (too long, or PostgreSQL's grammar refuses it). */
   readonly statements: number
 }

@@ -68,7 +68,7 @@ function judgeStatement(statement: string, draft: Draft): void {
     draft.changesSchema = true
     if (/^load\b/.test(statement)) draft.touch(Touches.load)
   } else {
-    if (/\b(?:insert|merge|default|copy)\b/.test(statement)) draft.touch(Touches.sequences)
+    if (/\b(?:insert|update|delete|merge|copy)\b/.test(statement)) draft.touch(Touches.sequences)
     if (/^copy\b.*\bfrom stdin\b/.test(statement)) draft.copiesIn = true
     if (/(?<!\b(?:insert|merge) )\binto\b/.test(statement)) {
       draft.touch(Touches.temporary)
