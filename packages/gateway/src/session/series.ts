@@ -65,8 +65,9 @@ export function passMessage(
       passParse(context, bytes, at, end)
       return
     case Bind: {
-      const portalEnd = nulAfter(bytes, at + 5, end)
-      onBound(context, bytes, at, portalEnd + 1, end)
+      const nameStart = nulAfter(bytes, at + 5, end) + 1
+      const plan = bound(context, bytes, nameStart, end)?.plan
+      if (plan) onBound(context, plan, bytes, at, end)
       passNamed(context, bytes, at, portalEnd + 1, end, length)
       break
     }
@@ -188,9 +189,9 @@ export function lend(
   if (!names.get(name)) return
   // What an error leaves there of a name that was lent before.
   exchange.edit({ at: exchange.asked++, does: 'swallow' })
-  server.send(close('S', name))
+  sendUnder(server, name, closeUnnamed, 0, 6, 6, closeUnnamed.length)
   exchange.edit({ at: exchange.asked++, does: 'swallow', onUndone: names.delete(name) })
-  server.send(parse(name, ''))
+  sendUnder(server, name, parseNothing, 0, 5, 5, parseNothing.length)
 }
 
 function passClose(context: Context, bytes: Uint8Array, at: number, end: number): void {
@@ -249,6 +250,7 @@ export function inject(
 }
 
 const closeUnnamed = close('S', '')
+const parseNothing = parse('', '')
 
 /** Sends a message with another name in place of the one from `nameStart` to `nameEnd`. */
 function sendUnder(

@@ -27,8 +27,8 @@ import {
   commandComplete,
   copyFail,
   Describe,
+  ErrorResponse,
   Execute,
-  errorResponse,
   Flush,
   FunctionCall,
   Parse,
@@ -149,6 +149,18 @@ const mostLost = 3
 
 /** By what was meant for the client's own statements: a statement_timeout, or a cancel request that came late. */
 const wasCanceled = (answer: OwnAnswer) => 'error' in answer && answer.error.code === '57014'
+
+/** Bytes as text, byte for byte: in any of the encodings that are read at all, what is looked for in it is ASCII. */
+const latin1 = (bytes: Uint8Array) =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+
+function wholeMessage(type: number, body: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(5 + body.length)
+  bytes[0] = type
+  new DataView(bytes.buffer).setUint32(1, 4 + body.length)
+  bytes.set(body, 5)
+  return bytes
+}
 
 export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   readonly key: SessionStart['key']
@@ -378,8 +390,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (fields.severity === 'FATAL' || fields.severity === 'PANIC') this.#fatal = true
     if (fields.code === '25006' && this.#server?.demoted) this.#options.pool.retireAll()
     if (this.#timedOut && fields.code === '57014') return refused(queryTimedOut(this.#options.queryTimeoutMs))
-    const message = names.inClientsWords(fields.message)
-    return message === null ? null : errorResponse({ ...fields, message })
+    const said = names.inClientsWords(latin1(bytes.subarray(start, end)))
+    return said === null ? null : wholeMessage(ErrorResponse, Buffer.from(said, 'latin1'))
   }
 
   onCopyIn(exchange: Exchange): void {
@@ -555,19 +567,14 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
 
   /** A Query whose text speaks of the gateway's own: clients to signal, names of statements. */
   #rewritten(plan: StatementPlan, message: Uint8Array): Uint8Array {
-    let text = Buffer.from(message.subarray(5, -1)).toString('latin1')
+    let text = latin1(message.subarray(5, -1))
     if ((plan.needs & Needs.backendSignal) !== 0) {
       sendSignals(text, [], (signal, processId) => this.#signal(signal, processId))
       text = signalSafe(text)
     }
     if ((plan.needs & Needs.statementNames) !== 0 && plan.statements === 1)
       text = withOwnNames(text, this.#names)
-    const body = Buffer.from(`${text}\0`, 'latin1')
-    const bytes = new Uint8Array(5 + body.length)
-    bytes[0] = Query
-    new DataView(bytes.buffer).setUint32(1, 4 + body.length)
-    bytes.set(body, 5)
-    return bytes
+    return wholeMessage(Query, Buffer.from(`${text}\0`, 'latin1'))
   }
 
   /** Messages of the extended protocol, up to what is none of them. */

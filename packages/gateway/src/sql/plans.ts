@@ -67,7 +67,7 @@ export class Plans {
     const known = this.#cache.get(text)
     if (known) return known
     const { busy } = this.#parser
-    const plan = this.#parse(asText(bytes, start, end))
+    const plan = this.#parse(bytes, start, end)
     if (plan) {
       this.#cache.set(shape.shareable ? shape : text, plan)
       return plan
@@ -78,10 +78,11 @@ export class Plans {
     return guess
   }
 
-  #parse(text: string): StatementPlan | null {
-    const statements = this.#parser.parse(text)
+  #parse(bytes: Uint8Array, start: number, end: number): StatementPlan | null {
+    const statements = this.#parser.parse(asText(bytes, start, end))
     try {
-      return statements && judge(statements)
+      const plan = statements && judge(statements)
+      return plan && inBytes(plan, isUtf8(view(bytes, start, end)))
     } catch {
       // Too deep for the walk.
       return null
@@ -116,6 +117,13 @@ const blindly = (bytes: Uint8Array, start: number, end: number): StatementPlan =
 function asText(bytes: Uint8Array, start: number, end: number): string {
   const text = view(bytes, start, end)
   return isUtf8(text) ? text.toString('utf8') : text.toString('latin1')
+}
+
+/** With the name of a prepared statement as sessions know it: byte by byte, as the client wrote it in its encoding. */
+function inBytes(plan: StatementPlan, wasUtf8: boolean): StatementPlan {
+  const { deallocates } = plan
+  if (!wasUtf8 || deallocates === null || deallocates === 'all') return plan
+  return { ...plan, deallocates: { name: Buffer.from(deallocates.name).toString('latin1') } }
 }
 
 const latin1 = (bytes: Uint8Array, start: number, end: number) => view(bytes, start, end).toString('latin1')
