@@ -484,6 +484,12 @@ describe('prepared statements', () => {
     expect(await client.ready()).toEqual(['1', '2', 'n', 'C(DEALLOCATE)', 'Z I'])
   })
 
+  test('a statement may deallocate itself', async () => {
+    client.send(parse('d', 'deallocate d'), bind('', 'd'), execute(), sync(), bind('', 'd'), sync())
+    expect(await client.ready()).toEqual(['1', '2', 'C(DEALLOCATE)', 'Z I'])
+    expect(await client.ready()).toEqual(['E 26000', 'Z I'])
+  })
+
   test('a DEALLOCATE that fails with its transaction ends nothing', async () => {
     client.send(parse('d1', 'select 1'), sync())
     await client.ready()

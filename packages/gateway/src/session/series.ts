@@ -64,13 +64,9 @@ export function passMessage(
     case Parse:
       passParse(context, bytes, at, end)
       return
-    case Bind: {
-      const nameStart = nulAfter(bytes, at + 5, end) + 1
-      const plan = bound(context, bytes, nameStart, end)?.plan
-      if (plan) onBound(context, plan, bytes, at, end)
-      passNamed(context, bytes, at, portalEnd + 1, end, length)
-      break
-    }
+    case Bind:
+      passBind(context, bytes, at, end, length)
+      return
     case Describe:
       if (bytes[at + 5] === statementByte) passNamed(context, bytes, at, at + 6, end)
       else context.server.send(bytes, at, end)
@@ -163,19 +159,22 @@ function rewritten(
 }
 
 /** The statement that is bound may signal a client, or deallocate a statement. */
-function onBound(context: Context, bytes: Uint8Array, at: number, nameStart: number, end: number): void {
-  const { names } = context
+function passBind(context: Context, bytes: Uint8Array, at: number, end: number, length: number): void {
+  const { exchange, names } = context
+  const nameStart = nulAfter(bytes, at + 5, end) + 1
   const nameEnd = nulAfter(bytes, nameStart, end)
   const statement = nameEnd === nameStart ? names.unnamed : names.get(text(bytes, nameStart, nameEnd))
-  if (!statement) return
-  const { needs, deallocates } = statement.plan
-  if ((needs & Needs.backendSignal) !== 0)
+  if (statement && (statement.plan.needs & Needs.backendSignal) !== 0)
     sendSignals(
       Buffer.from(statement.parse).toString('latin1'),
       boundValues(bytes, at, end),
       context.onSignal,
     )
-  if (deallocates !== null && deallocates !== 'all') lend(context, deallocates.name)
+  passNamed(context, bytes, at, nameStart, end, length)
+  exchange.asked++
+  // Behind the Bind, for the statement may be the one that it deallocates; not within it.
+  const deallocates = statement?.plan.deallocates ?? null
+  if (deallocates !== null && deallocates !== 'all' && length === end - at) lend(context, deallocates.name)
 }
 
 /**
