@@ -14,11 +14,11 @@ import { dial, type Origin } from './origin/dial.ts'
 import { Limit } from './origin/limit.ts'
 import { Listener } from './origin/listener.ts'
 import { LoginRefused, Pool } from './origin/pool.ts'
+import { type RoleSource, readRole, roleSql } from './origin/role.ts'
 import type { Keeper } from './origin/server-connection.ts'
 import { Suspects } from './origin/suspects.ts'
 import type { SessionOptions } from './session/session.ts'
 import type { StatementPlan } from './sql/plan.ts'
-import { quoteLiteral } from './sql/quote.ts'
 import type { Clock } from './transport/clock.ts'
 import type { Transport } from './transport/transport.ts'
 
@@ -35,7 +35,7 @@ export interface OriginOptions {
   readonly users: readonly ListedUser[]
   readonly auth: 'scram' | 'md5' | 'trust' | 'passthrough'
   /** Roles of the origin may come in, by what pg_authid (or this query with `$1`) says of them. */
-  readonly roles: 'none' | 'pg_authid' | { readonly query: string }
+  readonly roles: 'none' | RoleSource
   readonly authRefreshMs: number
   readonly mode: 'transaction' | 'session'
   readonly sessionUsers: readonly string[]
@@ -230,12 +230,13 @@ export class Backend {
   }
 
   #accountsOf(options: OriginOptions): Accounts {
+    const { roles } = options
     const own: ListedUser[] =
       options.password === undefined ? [] : [{ name: options.user, password: options.password }]
     return new Accounts({
       method: options.auth,
       users: [...options.users, ...own],
-      ...(options.roles === 'none' ? {} : { role: user => this.#role(user) }),
+      ...(roles === 'none' ? {} : { role: user => this.#role(roles, user) }),
       tryLogin: (user, database, password) => this.#tryLogin(user, database, password),
       refreshMs: options.authRefreshMs,
       now: () => this.#surroundings.clock.now(),
@@ -265,24 +266,15 @@ export class Backend {
     return this.#dial(user, database, secret, ownParameters, keeper, signal)
   }
 
-  async #role(user: string) {
-    const { roles } = this.options
-    const sql =
-      typeof roles === 'object'
-        ? roles.query.replaceAll('$1', quoteLiteral(user))
-        : `SELECT rolpassword, rolcanlogin, coalesce(rolvaliduntil OPERATOR(pg_catalog.<) pg_catalog.now(), false) FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) ${quoteLiteral(user)}`
+  async #role(source: RoleSource, user: string) {
     const [row] = await this.#controlOf(this.options.database)
-      .query(sql)
+      .query(roleSql(source, user))
       .catch(error => {
         // Who may not read pg_authid knows no roles but those that are listed; `sluice check` says so.
         if (error instanceof Refused && error.code === insufficientPrivilege) return []
         throw error
       })
-    if (!row) return null
-    // PgBouncer's auth_query tells the name first.
-    const [stored = null, mayLogIn, expired] =
-      row[0] === user && typeof roles === 'object' ? row.slice(1) : row
-    return { stored, mayLogIn: mayLogIn !== 'f', expired: expired === 't' }
+    return row ? readRole(row, user) : null
   }
 
   async #tryLogin(user: string, database: string, password: Uint8Array) {

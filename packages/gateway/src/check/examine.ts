@@ -3,8 +3,8 @@ import type { ErrorFields } from '@sluice/wire'
 import { type Address, dial, type Origin } from '../origin/dial.ts'
 import { ask } from '../origin/own-query.ts'
 import { LoginRefused } from '../origin/pool.ts'
+import { type RoleSource, roleSql } from '../origin/role.ts'
 import type { Keeper, ServerConnection } from '../origin/server-connection.ts'
-import { quoteLiteral } from '../sql/quote.ts'
 import type { Clock } from '../transport/clock.ts'
 import type { Transport } from '../transport/transport.ts'
 
@@ -14,7 +14,7 @@ export interface Whom {
   readonly password?: string
   readonly database: string
   readonly connectTimeoutMs: number
-  readonly roles: 'none' | 'pg_authid' | { readonly query: string }
+  readonly roles: 'none' | RoleSource
 }
 
 export interface Facts {
@@ -109,17 +109,17 @@ async function factsOf(server: ServerConnection, { roles, user }: Whom): Promise
     },
     ...{ maxConnections: number(4), reserved: number(5), others: number(6) },
     ...{ databaseLimit: limit(7), roleLimit: limit(8), standby: row[9] === 't' },
-    ...(typeof roles === 'object' ? { authQuery: await tryAuthQuery(server, roles.query, user) } : {}),
+    ...(typeof roles === 'object' ? { authQuery: await tryAuthQuery(server, roles, user) } : {}),
   }
 }
 
 async function tryAuthQuery(
   server: ServerConnection,
-  query: string,
+  source: RoleSource,
   user: string,
 ): Promise<Facts['authQuery'] & {}> {
   try {
-    const [row] = await rowsOf(server, query.replaceAll('$1', quoteLiteral(user)))
+    const [row] = await rowsOf(server, roleSql(source, user))
     return { row: row ?? null }
   } catch (error) {
     return { error: (error as Error).message }

@@ -7,6 +7,7 @@
 import type { ErrorFields } from '@sluice/wire'
 import { isMd5Stored, parseVerifier } from '@sluice/wire/authentication'
 import type { Address } from '../origin/dial.ts'
+import { readRole } from '../origin/role.ts'
 import type { Examined, Facts, Whom } from './examine.ts'
 
 /** `warning`: it works, and will surprise. `wrong`: clients will hear errors. */
@@ -150,8 +151,7 @@ function roles({ user, roles }: Judged, { readsAuthid, authQuery }: Facts): Line
     )
   const { row } = authQuery
   if (row === null) return ok(`auth_query works; it knows no user "${user}"`)
-  // PgBouncer's tells the name first.
-  const stored = row[0] === user ? row[1] : row[0]
+  const { stored } = readRole(row, user)
   if (stored === null || (stored && parseVerifier(stored))) return ok('auth_query works')
   return stored && isMd5Stored(stored)
     ? wrong(

@@ -23,6 +23,7 @@ import {
   type ScramSecret,
   type ScramVerifier,
 } from '@sluice/wire/authentication'
+import type { Role } from '../origin/role.ts'
 import type { Socket } from '../transport/transport.ts'
 import type { Credential, Proof } from './authenticate.ts'
 import { fatal, wrongPassword } from './refusal.ts'
@@ -31,14 +32,6 @@ export interface ListedUser {
   readonly name: string
   readonly password?: string
   readonly verifier?: ScramVerifier
-}
-
-/** A role as the origin has it. */
-export interface Role {
-  /** pg_authid.rolpassword: a SCRAM verifier, `md5` and a hash, or null. */
-  readonly stored: string | null
-  readonly mayLogIn: boolean
-  readonly expired: boolean
 }
 
 export interface AccountsOptions {
