@@ -19,7 +19,7 @@
  * Not here: when it commits, and what becomes of the cache (cache/).
  */
 import type { Catalogue, Oid } from '../catalogue/index.ts'
-import type { ValueAt } from './reading.ts'
+import type { KeyColumn } from './reading.ts'
 
 /** In which names a client writes. */
 export interface WriteContext {
@@ -51,11 +51,8 @@ export interface RowWrite {
   readonly key: readonly WrittenKey[]
 }
 
-export interface WrittenKey {
-  readonly column: string
-  /** int2, int4, int8, uuid, text or varchar. */
-  readonly type: Oid
-  readonly value: ValueAt
+/** `valueType` is 0 for a parameter: what the client declared, or else the key's. */
+export interface WrittenKey extends KeyColumn {
   /** It is compared with the column as it is; or it becomes the column's value, which may round it or cut it off. */
   readonly by: 'comparison' | 'assignment'
 }

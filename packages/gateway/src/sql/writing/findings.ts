@@ -1,0 +1,102 @@
+/**
+ * What has been found of a write, and what of it is still to be looked at.
+ *
+ * Nobody here looks at what he finds: he adds it, and whoever knows about it takes it from the list (judge.ts). So
+ * nothing is looked at twice, and functions that call each other come to an end.
+ */
+import type { Catalogue, Oid, Relation, Routine } from '../../catalogue/index.ts'
+import type { Parser } from '../parser.ts'
+import { type RowWrite, type Writes, writesNothing } from '../writing.ts'
+
+/** The parser, as far as it is needed. */
+export type Texts = Pick<Parser, 'parse' | 'parsePlpgsql'>
+
+/** Schemas in which names are looked for, in their order. */
+export type Path = readonly string[]
+
+export type Event = 'insert' | 'update' | 'delete' | 'truncate'
+
+export interface Change {
+  readonly does: 'change'
+  readonly relation: Relation
+  readonly event: Event
+  /** Not the partitions or children. */
+  readonly only: boolean
+  /** That are assigned to by an update. */
+  readonly columns: ReadonlySet<string> | 'any'
+  /** No other rows; null if they can't be told. */
+  readonly rows: readonly RowWrite[] | null
+  readonly path: Path
+}
+
+export type Task =
+  | Change
+  | { readonly does: 'read'; readonly relation: Relation; readonly path: Path }
+  | { readonly does: 'call'; readonly routine: Routine; readonly path: Path }
+  | { readonly does: 'run'; readonly text: string; readonly path: Path }
+
+export class Findings {
+  readonly catalogue: Catalogue
+  readonly texts: Texts
+  readonly tables = new Set<Oid>()
+  readonly inserts = new Set<Oid>()
+  readonly rows: RowWrite[] = []
+  ddl = false
+  commits = false
+  #opaque: string | null = null
+  readonly #tasks: Task[] = []
+  readonly #added = new Set<string>()
+
+  constructor(catalogue: Catalogue, texts: Texts) {
+    this.catalogue = catalogue
+    this.texts = texts
+  }
+
+  /** More may have changed than is found, and this is why; the first reason is told. */
+  opaque(why: string): void {
+    this.#opaque ??= why
+  }
+
+  add(task: Task): void {
+    const key = keyOf(task)
+    if (this.#added.has(key)) return
+    this.#added.add(key)
+    this.#tasks.push(task)
+  }
+
+  next(): Task | undefined {
+    return this.#tasks.pop()
+  }
+
+  writes(): Writes {
+    const { tables, rows, inserts, ddl, commits } = this
+    const none = tables.size + inserts.size + rows.length === 0 && this.#opaque === null && !ddl && !commits
+    if (none) return writesNothing
+    return {
+      tables: [...tables],
+      rows: rows.filter(({ relation }) => !tables.has(relation)),
+      inserts: [...inserts].filter(relation => !tables.has(relation)),
+      opaque: this.#opaque,
+      ddl,
+      commits,
+    }
+  }
+}
+
+function keyOf(task: Task): string {
+  const path = JSON.stringify(task.path)
+  switch (task.does) {
+    case 'change': {
+      const columns = task.columns === 'any' ? '*' : JSON.stringify([...task.columns].sort())
+      return `${task.event} ${task.relation.oid} ${task.only} ${columns} ${JSON.stringify(task.rows)} ${path}`
+    }
+    case 'read':
+      return `read ${task.relation.oid}`
+    case 'call':
+      return `call ${task.routine.oid} ${path}`
+    case 'run':
+      return `run ${path} ${task.text}`
+    default:
+      return task satisfies never
+  }
+}

@@ -1,0 +1,69 @@
+/** Judges what statements write: looks at them, and then at all that they set off (see ../writing.ts). */
+import type { ParseResult } from 'libpg-query'
+import type { Catalogue, Relation } from '../../catalogue/index.ts'
+import type { WriteContext, Writes } from '../writing.ts'
+import { Findings, type Task, type Texts } from './findings.ts'
+import { onChange } from './relations.ts'
+import { onCall } from './routines.ts'
+import type { LiteralAt } from './rows.ts'
+import { onStatement, walk } from './statements.ts'
+
+export type Statements = NonNullable<ParseResult['stmts']>
+
+/** @param literalAt as the verdict's user will count the literals; without it, only parameters tell a row's key */
+export function judgeWrites(
+  statements: Statements,
+  context: WriteContext,
+  texts: Texts,
+  literalAt: LiteralAt = () => undefined,
+): Writes {
+  const { catalogue, searchPath: path } = context
+  const found = new Findings(catalogue, texts)
+  for (const { stmt } of statements) if (stmt) onStatement(found, stmt, { path, literalAt })
+  if (statements.length > 0) runsAnywhere(found, catalogue, context)
+  for (let task = found.next(); task; task = found.next()) look(found, task)
+  return found.writes()
+}
+
+function look(found: Findings, task: Task): void {
+  switch (task.does) {
+    case 'change':
+      onChange(found, task)
+      break
+    case 'read':
+      onRead(found, task.relation)
+      break
+    case 'call':
+      onCall(found, task.routine, task.path, (tree, path) => walk(found, tree, { path, literalAt: null }))
+      break
+    case 'run':
+      onText(found, task)
+      break
+    default:
+      task satisfies never
+  }
+}
+
+/** A view reads what its definition reads; what policies call is called by every statement. */
+function onRead(found: Findings, { view, rowSecurity, policies }: Relation): void {
+  // Of what is stored in the catalogue, names are written out unless they are pg_catalog's.
+  const path = ['pg_catalog']
+  if (view) found.add({ does: 'run', text: view.definition, path })
+  if (!rowSecurity) return
+  for (const { using, check } of policies)
+    for (const expression of [using, check])
+      if (expression !== null) found.add({ does: 'run', text: `SELECT ${expression}`, path })
+}
+
+function onText(found: Findings, { text, path }: Extract<Task, { does: 'run' }>): void {
+  const statements = found.texts.parse(text)
+  if (statements === null) found.opaque(`what it runs can't be read: ${text.trim().slice(0, 60)}`)
+  for (const { stmt } of statements ?? []) if (stmt) onStatement(found, stmt, { path, literalAt: null })
+}
+
+function runsAnywhere(found: Findings, catalogue: Catalogue, { searchPath: path }: WriteContext): void {
+  for (const oid of catalogue.calledAnywhere) {
+    const routine = catalogue.routine(oid)
+    if (routine) found.add({ does: 'call', routine, path })
+  }
+}

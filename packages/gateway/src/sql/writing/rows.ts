@@ -1,0 +1,157 @@
+/** Which rows a statement changes, where it names them by their primary key. */
+import type { InferClause, InsertStmt, Node, OnConflictClause, RangeVar } from 'libpg-query'
+import { type Catalogue, type Column, firstUserOid, type Relation } from '../../catalogue/index.ts'
+import * as is from '../reading/oids.ts'
+import type { ValueAt } from '../reading.ts'
+import type { RowWrite, WrittenKey } from '../writing.ts'
+import type { Path } from './findings.ts'
+
+/** Which literal stands at this byte of the text; undefined if it can't be found again in others of its shape. */
+export type LiteralAt = (location: number) => number | undefined
+
+type By = WrittenKey['by']
+
+/** Rows beyond this are not counted one by one. */
+const mostRows = 100
+
+const keyTypes: ReadonlySet<number> = new Set([is.int2, is.int4, is.int8, is.uuid, is.text, is.varchar])
+const numberTypes: ReadonlySet<number> = new Set([is.int2, is.int4, is.int8])
+
+/** The columns that a SET list assigns to. */
+export const assignedColumns = (targets: readonly Node[] = []): ReadonlySet<string> =>
+  new Set(targets.map(target => ('ResTarget' in target ? (target.ResTarget.name ?? '') : '')))
+
+/** The one row that an UPDATE or a DELETE can match, if each column of the key is compared with a value. */
+export function matchedRow(
+  catalogue: Catalogue,
+  path: Path,
+  relation: Relation,
+  { relation: name, whereClause }: { relation?: RangeVar; whereClause?: Node },
+  literalAt: LiteralAt,
+): readonly RowWrite[] | null {
+  const values = new Map<string, Node>()
+  for (const condition of conjuncts(whereClause)) {
+    const pair = equality(catalogue, path, condition)
+    const column = pair && columnName(pair.column, name)
+    if (column) values.set(column, pair.value)
+  }
+  return rowOf(catalogue, relation, column => values.get(column), 'comparison', literalAt)
+}
+
+/** The rows that an INSERT … VALUES adds, if it says all their keys. */
+export function insertedRows(
+  catalogue: Catalogue,
+  relation: Relation,
+  { cols, selectStmt, override }: InsertStmt,
+  literalAt: LiteralAt,
+): readonly RowWrite[] | null {
+  const lists = selectStmt && 'SelectStmt' in selectStmt ? (selectStmt.SelectStmt.valuesLists ?? []) : []
+  if (lists.length === 0 || lists.length > mostRows || override === 'OVERRIDING_USER_VALUE') return null
+  const columns = cols
+    ? cols.map(node => ('ResTarget' in node ? node.ResTarget.name : undefined))
+    : relation.columns.map(({ name }) => name)
+  // Rows of literals are told apart by nothing but their number, which one shape does not have.
+  const find: LiteralAt = lists.length === 1 ? literalAt : () => undefined
+  const rows: RowWrite[] = []
+  for (const list of lists) {
+    const items = 'List' in list ? (list.List.items ?? []) : []
+    const row = rowOf(catalogue, relation, column => items[columns.indexOf(column)], 'assignment', find)
+    if (row === null) return null
+    rows.push(...row)
+  }
+  return rows
+}
+
+/** What ON CONFLICT finds is the row with the key that was to be inserted. */
+export function conflictIsOnKey({ primaryKey, triggers }: Relation, { infer }: OnConflictClause): boolean {
+  const named = namesOf(infer)
+  const replaced = triggers.some(({ type }) => (type & beforeEachInserted) === beforeEachInserted)
+  return (
+    primaryKey !== null &&
+    !replaced &&
+    named?.length === primaryKey.length &&
+    primaryKey.every(name => named.includes(name))
+  )
+}
+
+/** A trigger may give the row another key first. */
+const beforeEachInserted = 1 | 2 | 4
+
+function namesOf(infer: InferClause | undefined): string[] | null {
+  if (!infer?.indexElems || infer.whereClause) return null
+  return infer.indexElems.map(node =>
+    'IndexElem' in node && !node.IndexElem.expr ? (node.IndexElem.name ?? '') : '',
+  )
+}
+
+function rowOf(
+  catalogue: Catalogue,
+  relation: Relation,
+  valueFor: (column: string) => Node | undefined,
+  by: By,
+  literalAt: LiteralAt,
+): readonly RowWrite[] | null {
+  const key: WrittenKey[] = []
+  for (const name of relation.primaryKey ?? []) {
+    const column = relation.columns.find(column => column.name === name)
+    const value = valueFor(name)
+    if (!column || !value || !isComparable(catalogue, column, by)) return null
+    const written = keyOf(column, value, by, literalAt)
+    if (!written) return null
+    key.push(written)
+  }
+  return key.length > 0 ? [{ relation: relation.oid, key }] : null
+}
+
+/** A varchar(3) is cut off silently, if what is cut off is blank. */
+const isComparable = (catalogue: Catalogue, { type, collation, typmod }: Column, by: By): boolean =>
+  keyTypes.has(type) && catalogue.isDeterministic(collation) && (by === 'comparison' || typmod < 0)
+
+function keyOf({ name: column, type }: Column, value: Node, by: By, literalAt: LiteralAt): WrittenKey | null {
+  if ('ParamRef' in value)
+    return { column, type, by, value: { parameter: value.ParamRef.number ?? 0 }, valueType: 0 }
+  if (!('A_Const' in value)) return null
+  const { ival, fval, sval, location = 0 } = value.A_Const
+  const number = ival !== undefined || fval !== undefined
+  if (number ? !numberTypes.has(type) : sval === undefined) return null
+  const literal = literalAt(location)
+  const at: ValueAt | null = literal === undefined ? null : { literal }
+  return at && { column, type, by, value: at, valueType: number ? is.numeric : type }
+}
+
+function conjuncts(condition: Node | undefined): Node[] {
+  if (!condition) return []
+  if ('BoolExpr' in condition && condition.BoolExpr.boolop === 'AND_EXPR')
+    return (condition.BoolExpr.args ?? []).flatMap(conjuncts)
+  return [condition]
+}
+
+/** A comparison of a column by pg_catalog's `=`. */
+function equality(catalogue: Catalogue, path: Path, node: Node): { column: Node; value: Node } | null {
+  if (!('A_Expr' in node) || node.A_Expr.kind !== 'AEXPR_OP') return null
+  const { name = [], lexpr, rexpr } = node.A_Expr
+  const names = name.map(part => ('String' in part ? part.String.sval : ''))
+  const own = names.length === 2 && names[0] === 'pg_catalog'
+  if (names.at(-1) !== '=' || (!own && (names.length > 1 || !equalIsBuiltin(catalogue, path)))) return null
+  if (!lexpr || !rexpr) return null
+  return 'ColumnRef' in lexpr ? { column: lexpr, value: rexpr } : { column: rexpr, value: lexpr }
+}
+
+/** None of users' operators called `=` can take a value that is not of a users' type. */
+const equalIsBuiltin = (catalogue: Catalogue, path: Path): boolean =>
+  !catalogue
+    .operatorsNamed('=')
+    .some(
+      ({ oid, schema, left, right }) =>
+        oid >= firstUserOid && path.includes(schema) && (left < firstUserOid || right < firstUserOid),
+    )
+
+/** Of the table that is written; a name of one part is, too, or PostgreSQL would call it ambiguous. */
+function columnName(node: Node, table: RangeVar | undefined): string | undefined {
+  if (!('ColumnRef' in node)) return undefined
+  const names = (node.ColumnRef.fields ?? []).map(field =>
+    'String' in field ? field.String.sval : undefined,
+  )
+  if (names.length === 1) return names[0]
+  return names.length === 2 && names[0] === (table?.alias?.aliasname ?? table?.relname) ? names[1] : undefined
+}

@@ -1,0 +1,281 @@
+/**
+ * What a statement says that it writes, calls and reads, off the tree that PostgreSQL's parser makes of it.
+ *
+ * The whole tree is walked: a DELETE counts wherever it stands, in a CTE as behind an EXPLAIN ANALYZE. What is not known
+ * here is taken for DDL.
+ * Source: PostgreSQL's gram.y and parsenodes.h; nodes are named as there.
+ */
+import type {
+  CopyStmt,
+  CreateTableAsStmt,
+  DeleteStmt,
+  DropStmt,
+  ExplainStmt,
+  FuncCall,
+  InsertStmt,
+  IntoClause,
+  MergeStmt,
+  Node,
+  RangeVar,
+  RefreshMatViewStmt,
+  TransactionStmt,
+  TruncateStmt,
+  UpdateStmt,
+  ViewStmt,
+} from 'libpg-query'
+import { firstUserOid, type Relation } from '../../catalogue/index.ts'
+import type { Change, Event, Findings, Path } from './findings.ts'
+import { isTemporary, relationOf, routinesOf } from './names.ts'
+import { referringTo } from './relations.ts'
+import { assignedColumns, conflictIsOnKey, insertedRows, type LiteralAt, matchedRow } from './rows.ts'
+
+/** How a statement stands. */
+export interface Place {
+  readonly path: Path
+  /** It is the client's own: its parameters tell values, and its literals, where they are found again. */
+  readonly literalAt: LiteralAt | null
+}
+
+/** They leave the database, and what is known of it, as it is. */
+const harmless = new Set(
+  `VariableSetStmt VariableShowStmt AlterSystemStmt ConstraintsSetStmt PrepareStmt DeallocateStmt ClosePortalStmt
+  FetchStmt ListenStmt UnlistenStmt NotifyStmt LockStmt VacuumStmt CheckPointStmt DiscardStmt LoadStmt CommentStmt
+  IndexStmt ReindexStmt ClusterStmt CreateStatsStmt AlterStatsStmt
+  CreateTableSpaceStmt DropTableSpaceStmt CreateRoleStmt CreatedbStmt CreateEventTrigStmt`.split(/\s+/),
+)
+
+type Handler = (found: Findings, node: never, place: Place) => void
+
+/** Statements that are not just walked. */
+const handlers: { readonly [kind: string]: Handler } = {
+  SelectStmt: (found, node: object, place) => walk(found, { SelectStmt: node }, place),
+  InsertStmt: (found, node: InsertStmt, place) => walk(found, { InsertStmt: node }, place),
+  UpdateStmt: (found, node: UpdateStmt, place) => walk(found, { UpdateStmt: node }, place),
+  DeleteStmt: (found, node: DeleteStmt, place) => walk(found, { DeleteStmt: node }, place),
+  MergeStmt: (found, node: MergeStmt, place) => walk(found, { MergeStmt: node }, place),
+  CopyStmt: onCopy,
+  TruncateStmt: onTruncate,
+  RefreshMatViewStmt: onRefresh,
+  CreateTableAsStmt: (found, node: CreateTableAsStmt, place) => {
+    created(found, node.into?.rel)
+    if (node.query) onStatement(found, node.query, place)
+  },
+  DeclareCursorStmt: (found, { query }: { query?: Node }, place) => {
+    if (query) onStatement(found, query, place)
+  },
+  ExplainStmt: (found, { query, options = [] }: ExplainStmt, place) => {
+    if (query && options.some(option => 'DefElem' in option && option.DefElem.defname === 'analyze'))
+      onStatement(found, query, place)
+  },
+  TransactionStmt: (found, { kind }: TransactionStmt) => {
+    if (kind === 'TRANS_STMT_COMMIT' || kind === 'TRANS_STMT_PREPARE') found.commits = true
+    if (kind !== 'TRANS_STMT_COMMIT_PREPARED') return
+    found.commits = true
+    found.opaque('COMMIT PREPARED does not tell what the transaction has written')
+  },
+  DoStmt: found => {
+    found.commits = true
+    found.opaque('DO runs code that is not looked into')
+  },
+  CallStmt: found => {
+    found.commits = true
+    found.opaque('CALL runs a procedure that is not looked into')
+  },
+  ExecuteStmt: found => found.opaque('EXECUTE runs a statement that is known by its name only'),
+  CreateStmt: (found, { relation }: { relation?: RangeVar }) => created(found, relation),
+  CreateSeqStmt: (found, { sequence }: { sequence?: RangeVar }) => created(found, sequence),
+  ViewStmt: (found, { view }: ViewStmt) => created(found, view),
+  DropStmt: onDrop,
+}
+
+export function onStatement(found: Findings, statement: Node, place: Place): void {
+  const [kind = '', node] = Object.entries(statement)[0] ?? []
+  const handler = handlers[kind]
+  if (handler) handler(found, node as never, place)
+  else if (!harmless.has(kind)) found.ddl = true
+}
+
+/** Nodes wherever they stand. */
+const visits: { readonly [kind: string]: (found: Findings, node: never, place: Place) => void } = {
+  InsertStmt: onInsert,
+  UpdateStmt: (found, node: UpdateStmt, place) =>
+    change(found, node.relation, 'update', place, {
+      columns: assignedColumns(node.targetList),
+      rowsOf: (relation, literalAt) => matchedRow(found.catalogue, place.path, relation, node, literalAt),
+    }),
+  DeleteStmt: (found, node: DeleteStmt, place) =>
+    change(found, node.relation, 'delete', place, {
+      rowsOf: (relation, literalAt) => matchedRow(found.catalogue, place.path, relation, node, literalAt),
+    }),
+  MergeStmt: onMerge,
+  intoClause: (found, { rel }: IntoClause) => created(found, rel),
+  FuncCall: onFuncCall,
+  // A function of one argument, written like a column: t.f for f(t).
+  ColumnRef: (found, { fields = [] }: { fields?: Node[] }, place) => {
+    if (fields.length > 1) maybeCall(found, fields.at(-1), place)
+  },
+  A_Indirection: (found, { indirection = [] }: { indirection?: Node[] }, place) => {
+    for (const field of indirection) maybeCall(found, field, place)
+  },
+}
+
+/** @param node a statement, or any part of one */
+export function walk(found: Findings, node: object, place: Place): void {
+  walkNodes(found, node, place, namesOfCtes(node))
+}
+
+function walkNodes(found: Findings, node: object, place: Place, ctes: ReadonlySet<string>): void {
+  for (const [kind, child] of Object.entries(node)) {
+    if (typeof child !== 'object' || child === null) continue
+    if (kind === 'RangeVar') onMention(found, child as RangeVar, place, ctes)
+    visits[kind]?.(found, child as never, place)
+    // It names what stands elsewhere.
+    if (kind !== 'LockingClause') walkNodes(found, child, place, ctes)
+  }
+}
+
+/** Whatever they stand before: a table of the same name is looked at, too. */
+function namesOfCtes(node: object, names: Set<string> = new Set()): ReadonlySet<string> {
+  for (const [kind, child] of Object.entries(node)) {
+    if (typeof child !== 'object' || child === null) continue
+    if (kind === 'CommonTableExpr') names.add((child as { ctename: string }).ctename)
+    namesOfCtes(child, names)
+  }
+  return names
+}
+
+function onMention(found: Findings, name: RangeVar, { path }: Place, ctes: ReadonlySet<string>): void {
+  const relation = relationOf(found.catalogue, path, name)
+  if (typeof relation !== 'string') found.add({ does: 'read', relation, path })
+  else if (relation === 'unknown' && !(name.schemaname === undefined && ctes.has(name.relname ?? '')))
+    found.opaque(`"${name.relname}" is not known`)
+}
+
+interface More {
+  readonly columns?: Change['columns']
+  readonly only?: boolean
+  readonly rowsOf?: (relation: Relation, literalAt: LiteralAt) => Change['rows']
+}
+
+const none: ReadonlySet<string> = new Set()
+
+function change(
+  found: Findings,
+  name: RangeVar | undefined,
+  event: Event,
+  { path, literalAt }: Place,
+  { columns = none, only = name?.inh !== true, rowsOf }: More = {},
+): void {
+  const relation = relationOf(found.catalogue, path, name ?? {})
+  if (typeof relation === 'object') {
+    const rows = (literalAt && rowsOf?.(relation, literalAt)) ?? null
+    found.add({ does: 'change', relation, event, only, columns, rows, path })
+  } else if (relation !== 'system') {
+    const why = relation === 'unknown' ? 'is not known' : 'is temporary, and its triggers are not known'
+    found.opaque(`"${name?.relname}" ${why}`)
+  } else if (name?.relname !== 'pg_settings') found.ddl = true
+}
+
+function onInsert(found: Findings, node: InsertStmt, place: Place): void {
+  const { relation: name, onConflictClause: conflict } = node
+  const rowsOf: More['rowsOf'] = (relation, literalAt) =>
+    insertedRows(found.catalogue, relation, node, literalAt)
+  change(found, name, 'insert', place, { rowsOf })
+  if (conflict?.action !== 'ONCONFLICT_UPDATE') return
+  change(found, name, 'update', place, {
+    columns: assignedColumns(conflict.targetList),
+    rowsOf: (relation, literalAt) =>
+      conflictIsOnKey(relation, conflict) ? rowsOf(relation, literalAt) : null,
+  })
+}
+
+const mergeEvents: Readonly<Record<string, Event>> = {
+  CMD_INSERT: 'insert',
+  CMD_UPDATE: 'update',
+  CMD_DELETE: 'delete',
+}
+
+function onMerge(found: Findings, node: MergeStmt, place: Place): void {
+  for (const clause of node.mergeWhenClauses ?? []) {
+    if (!('MergeWhenClause' in clause)) continue
+    const { commandType = '', targetList } = clause.MergeWhenClause
+    const event = mergeEvents[commandType]
+    if (event) change(found, node.relation, event, place, { columns: assignedColumns(targetList) })
+  }
+}
+
+function onCopy(found: Findings, node: CopyStmt, place: Place): void {
+  if (node.query) onStatement(found, node.query, place)
+  else if (node.is_from) change(found, node.relation, 'insert', place)
+  else if (node.relation) onMention(found, node.relation, place, none)
+  if (node.whereClause) walk(found, node.whereClause, place)
+}
+
+function onTruncate(found: Findings, { relations = [], behavior }: TruncateStmt, place: Place): void {
+  const { catalogue } = found
+  const { path } = place
+  for (const node of relations) {
+    if (!('RangeVar' in node)) continue
+    change(found, node.RangeVar, 'truncate', place)
+    const relation = relationOf(catalogue, path, node.RangeVar)
+    if (behavior !== 'DROP_CASCADE' || typeof relation === 'string') continue
+    for (const referring of referringTo(catalogue, relation))
+      found.add({
+        does: 'change',
+        relation: referring,
+        event: 'truncate',
+        only: false,
+        columns: none,
+        rows: null,
+        path,
+      })
+  }
+}
+
+function onRefresh(found: Findings, { relation = {} }: RefreshMatViewStmt, place: Place): void {
+  change(found, relation, 'truncate', place)
+  const view = relationOf(found.catalogue, place.path, relation)
+  if (typeof view !== 'string' && view.refresh !== null)
+    found.add({ does: 'run', text: view.refresh, path: ['pg_catalog'] })
+}
+
+function onFuncCall(found: Findings, node: FuncCall, { path }: Place): void {
+  const { funcname = [], args = [], agg_order: order = [], agg_within_group: within } = node
+  const name = funcname.map(nameOf)
+  const routines = routinesOf(found.catalogue, path, name, args.length + (within ? order.length : 0))
+  for (const routine of routines) found.add({ does: 'call', routine, path })
+  if (routines.length === 0 && !isType(found, name, path))
+    found.opaque(`the function "${name.join('.')}" is not known`)
+}
+
+/** mytype(x) is a cast. */
+const isType = ({ catalogue }: Findings, name: readonly string[], path: Path): boolean => {
+  const schema = name.at(-2)
+  return (schema === undefined ? path : [schema]).some(place => catalogue.typeNamed(place, name.at(-1) ?? ''))
+}
+
+function maybeCall(found: Findings, field: Node | undefined, { path }: Place): void {
+  if (!field || !('String' in field)) return
+  for (const routine of routinesOf(found.catalogue, path, [nameOf(field)], 1))
+    if (routine.oid >= firstUserOid) found.add({ does: 'call', routine, path })
+}
+
+/** A temporary object may hide another one, but only from its own session. */
+function created(found: Findings, name: RangeVar | undefined): void {
+  if (name?.relpersistence !== 't' && !isTemporary(name?.schemaname ?? '')) found.ddl = true
+}
+
+/** What is not known of a table that is dropped nothing can depend on: it is temporary, or not there. */
+function onDrop(found: Findings, { removeType, objects = [] }: DropStmt, { path }: Place): void {
+  if (removeType !== 'OBJECT_TABLE' && removeType !== 'OBJECT_VIEW') found.ddl = true
+  else
+    for (const object of objects) {
+      const [relname = '', schemaname] = ('List' in object ? (object.List.items ?? []) : [])
+        .map(nameOf)
+        .reverse()
+      const name = schemaname === undefined ? { relname } : { relname, schemaname }
+      if (typeof relationOf(found.catalogue, path, name) !== 'string') found.ddl = true
+    }
+}
+
+const nameOf = (node: Node): string => ('String' in node ? (node.String.sval ?? '') : '')
