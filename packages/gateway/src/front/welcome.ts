@@ -15,7 +15,7 @@ import type { Refusal } from '../origin/refusal.ts'
 import { replay } from '../origin/replay.ts'
 import type { ServerConnection } from '../origin/server-connection.ts'
 import { Values } from '../origin/values.ts'
-import { probeSql, readProbe, unhurried } from '../session/probe.ts'
+import { probeSql, readProbe } from '../session/probe.ts'
 
 /** What a client's session starts with. */
 export interface Greeting {
@@ -68,9 +68,7 @@ export class Welcome {
       await this.#rows(server, replay(settings, server.has))
       server.has = settings
       const customs = [...settings.byName.keys()].filter(name => name.includes('.'))
-      const sql = probeSql(customs)
-      const limited = settings.byName.has('statement_timeout')
-      const rows = await this.#rows(server, limited ? unhurried(sql) : sql)
+      const rows = await this.#rows(server, probeSql(customs))
       const base = Values.of(readProbe(rows, customs, this.#user).values)
       server.has = base
       return { base, told: server.reported }

@@ -2,7 +2,7 @@
 import { DataRow, type ErrorFields, MessageScanner, parseErrorFields, query, watch } from '@sluice/wire'
 import type { AnswerSink, TransactionStatus } from '../exchange/index.ts'
 import type { Clock } from '../transport/clock.ts'
-import type { ServerConnection } from './server-connection.ts'
+import { explained, type ServerConnection } from './server-connection.ts'
 
 export type OwnAnswer =
   | { rows: (string | null)[][]; status: TransactionStatus }
@@ -88,7 +88,7 @@ class OwnQuery implements AnswerSink {
   onCopyIn(): void {}
 
   onLost(cause: Error): void {
-    this.#done({ lost: cause })
+    this.#done({ lost: explained(cause, this.#error) })
   }
 }
 

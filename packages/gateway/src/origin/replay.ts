@@ -15,22 +15,31 @@ import type { Values } from './values.ts'
  */
 export function replay(wants: Values, has: Values): string {
   const steps: string[] = []
+  // They hold for what comes behind them: they end first, and begin last.
+  for (const name of limits) if (has.byName.has(name)) steps.push(`RESET ${name}`)
   const otherUser = userNames.some(name => wants.byName.get(name) !== has.byName.get(name))
   if (otherUser) steps.push('RESET SESSION AUTHORIZATION', 'RESET ROLE')
   for (const name of has.byName.keys())
-    if (!wants.byName.has(name) && !userNames.includes(name)) steps.push(`RESET ${quoteName(name)}`)
+    if (!wants.byName.has(name) && !special.includes(name)) steps.push(`RESET ${quoteName(name)}`)
   for (const [name, value] of wants.since(has))
-    if (!userNames.includes(name)) steps.push(setConfig(name, value))
+    if (!special.includes(name)) steps.push(setConfig(name, value))
   if (otherUser)
     for (const name of userNames) {
       const value = wants.byName.get(name)
       if (value !== undefined) steps.push(setConfig(name, value))
     }
+  for (const name of limits) {
+    const value = wants.byName.get(name)
+    if (value !== undefined) steps.push(setConfig(name, value))
+  }
   return steps.join(';')
 }
 
 /** In the order in which they are set: a session authorization puts the role back. */
 const userNames = ['session_authorization', 'role']
+/** What could end the replay itself. */
+const limits = ['statement_timeout', 'transaction_timeout']
+const special = [...userNames, ...limits]
 
 const setConfig = (name: string, value: string) =>
   `SELECT pg_catalog.set_config(${quoteLiteral(name)},${literal(value)},false)`

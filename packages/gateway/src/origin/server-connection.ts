@@ -53,6 +53,10 @@ export class LastWords extends Error {
   }
 }
 
+/** Why a connection ended, if the last ErrorResponse on it, or none, was `said`. */
+export const explained = (cause: Error, said: ErrorFields | null): Error =>
+  said?.severity === 'FATAL' || said?.severity === 'PANIC' ? new LastWords(said) : cause
+
 export class ServerConnection implements SocketHandler, ServerVoice {
   readonly pipeline = new Pipeline(this)
   readonly key: ServerKey | null

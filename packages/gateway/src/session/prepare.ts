@@ -9,7 +9,7 @@ import { close, describe, type ErrorFields, ParseComplete, parseErrorFields, syn
 import type { AnswerSink } from '../exchange/index.ts'
 import { ask } from '../origin/own-query.ts'
 import type { Refusal } from '../origin/refusal.ts'
-import type { ServerConnection } from '../origin/server-connection.ts'
+import { explained, type ServerConnection } from '../origin/server-connection.ts'
 import type { Statement } from '../origin/statement.ts'
 import { describedBy } from './description.ts'
 import { planChanged } from './errors.ts'
@@ -34,7 +34,7 @@ export function prepare(
       error = parseErrorFields(bytes, start, end)
       return nothing
     },
-    onLost: lost => done({ lost }),
+    onLost: cause => done({ lost: explained(cause, error) }),
     onAnswered() {
       server.afterFeed(() => {
         if (error) done({ error, inPlace: true })

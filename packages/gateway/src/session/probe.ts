@@ -28,11 +28,29 @@ export interface Probed {
 /** Of a transaction, whose values end with it: PostgreSQL leaves them marked as the session's. */
 const ofTransactions = `'transaction_isolation', 'transaction_read_only', 'transaction_deferrable'`
 
+/** The client's, that would end the question. */
+const limits = ['statement_timeout', 'transaction_timeout']
+
+/**
+ * Before all else the limits are told, and those switched off, for this transaction, that are too short: PostgreSQL
+ * prints what is less than a second in ms.
+ */
+const unhurried = `SELECT ${limits
+  .map(name => ({
+    name: quoteLiteral(name),
+    value: `pg_catalog.current_setting(${quoteLiteral(name)}, true)`,
+  }))
+  .map(
+    ({ name, value }) =>
+      `${value}, CASE WHEN ${value} OPERATOR(pg_catalog.~~) '%ms' THEN pg_catalog.set_config(${name}, '0', true) END`,
+  )
+  .join(', ')}`
+
 /**
  * @param customs names with a dot: PostgreSQL lists no such parameters, so they are asked for one by one
  */
 export const probeSql = (customs: Iterable<string>): string =>
-  `SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.json_build_array(${[
+  `${unhurried}; SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.json_build_array(${[
     `(SELECT pg_catalog.json_object_agg(s.name, s.setting) FROM pg_catalog.pg_settings s WHERE s.source OPERATOR(pg_catalog.=) 'session' AND s.name OPERATOR(pg_catalog.<>) ALL (ARRAY[${ofTransactions}]))`,
     `pg_catalog.current_setting('session_authorization')`,
     `pg_catalog.current_setting('role')`,
@@ -44,10 +62,6 @@ export const probeSql = (customs: Iterable<string>): string =>
     `EXISTS (SELECT FROM pg_catalog.pg_prepared_statements p WHERE p.from_sql)`,
     ...[...customs].map(name => `pg_catalog.current_setting(${quoteLiteral(name)}, true)`),
   ].join(', ')})::pg_catalog.text, 'UTF8'), 'hex')`
-
-/** The same where the client's statement_timeout is too short for it: that comes first, in a row of its own. */
-export const unhurried = (sql: string): string =>
-  `SELECT pg_catalog.current_setting('statement_timeout'); SET LOCAL statement_timeout = 0; ${sql}`
 
 const pinsInOrder: readonly Pin[] = ['advisory_lock', 'temporary', 'hold_cursor', 'sql_prepare']
 
@@ -65,8 +79,10 @@ export function readProbe(
   ) as [Record<string, string> | null, string, string, string[] | null, ...(boolean | string | null)[]]
   const values = new Map<string, string>()
   for (const [name, value] of Object.entries(settings ?? {})) values.set(name.toLowerCase(), value)
-  const timeout = rows.length > 1 ? rows[0]?.[0] : undefined
-  if (timeout != null) values.set('statement_timeout', timeout)
+  for (const [at, name] of limits.entries()) {
+    const [value, switchedOff] = rows[0]?.slice(2 * at) ?? []
+    if (value != null && switchedOff != null) values.set(name, value)
+  }
   if (authorization !== user) values.set('session_authorization', authorization)
   if (role !== 'none') values.set('role', role)
   const pins = pinsInOrder.filter((_, at) => rest[at] === true)

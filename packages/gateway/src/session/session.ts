@@ -66,7 +66,6 @@ import {
 } from './errors.ts'
 import { Names, type Unnamed } from './names.ts'
 import { prepare, trim } from './prepare.ts'
-import { unhurried } from './probe.ts'
 import { type Context, inject, lend, passMessage, survey } from './series.ts'
 import { type Signal, sendSignals, signalSafe } from './signals.ts'
 import { withOwnNames } from './statement-names.ts'
@@ -1075,7 +1074,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
 
   #askState(server: ServerConnection, others?: ReadonlySet<string>, tries = 0): void {
     const { sql, read } = this.#traces.probe(others)
-    this.#ask(server, tries === 0 ? sql : unhurried(sql), answer => {
+    this.#ask(server, sql, answer => {
       if (wasCanceled(answer) && tries < mostTries) {
         this.#askState(server, others, tries + 1)
         return

@@ -6,7 +6,7 @@ const traces = () => new Traces({ user: 'app', mode: 'transaction' }, Values.non
 const askedFor = (text: string) => {
   const some = traces()
   some.onUnnamedSetting(Buffer.from(text))
-  return [...some.probe().sql.matchAll(/current_setting\('([^']*)', true\)/g)].map(([, name]) => name)
+  return [...some.probe().sql.matchAll(/current_setting\('([^']*\.[^']*)', true\)/g)].map(([, name]) => name)
 }
 
 test('each word with a dot may be the name of a parameter', () => {
