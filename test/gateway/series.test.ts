@@ -484,6 +484,30 @@ describe('prepared statements', () => {
     expect(await client.ready()).toEqual(['1', '2', 'n', 'C(DEALLOCATE)', 'Z I'])
   })
 
+  test('a Query of several statements finds by its name what a Parse made', async () => {
+    client.send(parse('d1', 'select 1'), parse('d2', 'select $1::int'), sync())
+    await client.ready()
+    expect(await client.query('begin; deallocate d1; execute d2(2); commit')).toEqual([
+      ...['C(BEGIN)', 'C(DEALLOCATE)', 'T(int4)', 'D(2)', 'C(SELECT 1)', 'C(COMMIT)', 'Z I'],
+    ])
+    client.send(bind('', 'd1'), sync(), bind('', 'd2', '3'), execute(), sync())
+    expect(await client.ready()).toEqual(['E 26000', 'Z I'])
+    expect(await client.ready()).toEqual(['2', 'D(3)', 'C(SELECT 1)', 'Z I'])
+    expect(await client.query('prepare d2 as select 4')).toEqual(['E 42P05', 'Z I'])
+    expect(await client.query('select 1/0; deallocate d2')).toEqual(['E 22012', 'Z I'])
+    expect(await client.query('explain (costs off) execute d2(5)')).toContain('D(Result)')
+    expect(await client.query('deallocate d2; prepare d2 as select 6; execute d2')).toEqual([
+      ...['C(DEALLOCATE)', 'C(PREPARE)', 'T(?column?)', 'D(6)', 'C(SELECT 1)', 'Z I'],
+    ])
+    client.send(bind('', 'd2'), execute(), sync(), parse('d2', 'select 7'), sync())
+    expect(await client.ready()).toEqual(['2', 'D(6)', 'C(SELECT 1)', 'Z I'])
+    expect(await client.ready()).toEqual(['E 42P05', 'Z I'])
+    expect(await client.query('deallocate d2')).toEqual(['C(DEALLOCATE)', 'Z I'])
+    // What was lent is nobody else's.
+    expect(await other.query('execute d2')).toEqual(['E 26000', 'Z I'])
+    expect(await other.query('prepare d1 as select 1')).toEqual(['C(PREPARE)', 'Z I'])
+  })
+
   test('a statement may deallocate itself', async () => {
     client.send(parse('d', 'deallocate d'), bind('', 'd'), execute(), sync(), bind('', 'd'), sync())
     expect(await client.ready()).toEqual(['1', '2', 'C(DEALLOCATE)', 'Z I'])

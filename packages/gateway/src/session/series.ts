@@ -19,7 +19,7 @@ import type { Exchange } from '../exchange/index.ts'
 import type { ServerConnection } from '../origin/server-connection.ts'
 import { makeStatement, type Statement, type Statements } from '../origin/statement.ts'
 import type { Values } from '../origin/values.ts'
-import { Needs, type StatementPlan } from '../sql/plan.ts'
+import { deallocatesOnly, Needs, type StatementPlan } from '../sql/plan.ts'
 import { lengthAt } from './client.ts'
 import { describedBy } from './description.ts'
 import type { Names } from './names.ts'
@@ -36,6 +36,8 @@ export interface Context {
   readonly statements: Statements
   /** What the client's settings are; null where they can't be told, within a unit that changes them. */
   readonly settings: Values | null
+  /** The client may have statements by PREPARE, under names of its own. */
+  readonly preparedBySql: boolean
   /** This message is one of ours already. */
   readonly rewritten?: boolean
   planOf(bytes: Uint8Array, start: number, end: number): StatementPlan
@@ -113,6 +115,13 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
     exchange.asked++
     return
   }
+  if (context.preparedBySql) {
+    // A PREPARE may have made one of this name: then the server refuses it.
+    exchange.edit({ at: exchange.asked++, does: 'swallow' })
+    server.send(bytes, at, end)
+    exchange.edit({ at: exchange.asked++, does: 'swallow' })
+    sendClose(server, name)
+  }
   const statement = makeStatement(bytes.subarray(nameEnd + 1, end), plan)
   const takeBack = names.set(name, statement)
   server.statements.add(statement)
@@ -173,8 +182,8 @@ function passBind(context: Context, bytes: Uint8Array, at: number, end: number, 
   passNamed(context, bytes, at, nameStart, end, length)
   exchange.asked++
   // Behind the Bind, for the statement may be the one that it deallocates; not within it.
-  const deallocates = statement?.plan.deallocates ?? null
-  if (deallocates !== null && deallocates !== 'all' && length === end - at) lend(context, deallocates.name)
+  const deallocates = statement ? deallocatesOnly(statement.plan) : null
+  if (deallocates !== null && length === end - at) lend(context, deallocates)
 }
 
 /**
@@ -188,9 +197,9 @@ export function lend(
   if (!names.get(name)) return
   // What an error leaves there of a name that was lent before.
   exchange.edit({ at: exchange.asked++, does: 'swallow' })
-  sendUnder(server, name, closeUnnamed, 0, 6, 6, closeUnnamed.length)
+  sendClose(server, name)
   exchange.edit({ at: exchange.asked++, does: 'swallow', onUndone: names.delete(name) })
-  sendUnder(server, name, parseNothing, 0, 5, 5, parseNothing.length)
+  sendEmpty(server, name)
 }
 
 function passClose(context: Context, bytes: Uint8Array, at: number, end: number): void {
@@ -248,11 +257,19 @@ export function inject(
   server.send(message)
 }
 
+/** A Close of a statement under a name of the client's. */
+export const sendClose = (server: ServerConnection, name: string) =>
+  sendUnder(server, name, closeUnnamed, 0, 6, 6, closeUnnamed.length)
+
+/** The Parse of an empty one: no fault in a failed transaction either. */
+export const sendEmpty = (server: ServerConnection, name: string) =>
+  sendUnder(server, name, parseNothing, 0, 5, 5, parseNothing.length)
+
 const closeUnnamed = close('S', '')
 const parseNothing = parse('', '')
 
 /** Sends a message with another name in place of the one from `nameStart` to `nameEnd`. */
-function sendUnder(
+export function sendUnder(
   server: ServerConnection,
   name: string,
   bytes: Uint8Array,

@@ -49,7 +49,7 @@ import { type Holder, LastWords, type ServerConnection } from '../origin/server-
 import type { Statement } from '../origin/statement.ts'
 import type { Suspects } from '../origin/suspects.ts'
 import { Values } from '../origin/values.ts'
-import { Needs, type StatementPlan, Touches } from '../sql/plan.ts'
+import { deallocatesOnly, Needs, type StatementPlan, Touches } from '../sql/plan.ts'
 import type { Socket, SocketHandler } from '../transport/transport.ts'
 import { Channels } from './channels.ts'
 import { Client, fullBytes, lengthAt } from './client.ts'
@@ -64,6 +64,7 @@ import {
   tooLong,
   tooManyStatements,
 } from './errors.ts'
+import { Loan } from './loan.ts'
 import { Names, type Unnamed } from './names.ts'
 import { prepare, trim } from './prepare.ts'
 import { type Context, inject, lend, passMessage, survey } from './series.ts'
@@ -201,6 +202,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #lingers = false
   /** Ends of COPY data that were sent behind an Execute before the server asked for data. */
   #copiesAhead = 0
+  /** Statements that the Query in flight speaks of by their names. */
+  #loan: Loan | null = null
   /** ReadyForQuery is kept back until the probe is done. */
   #readyKept = false
   /** Statements are being prepared for the unit that comes next, which may have been refused meanwhile. */
@@ -230,6 +233,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     names: null as unknown as Names,
     statements: null as unknown as Context['statements'],
     settings: null,
+    preparedBySql: false,
     planOf: (bytes, start, end) => Session.#context.session.#planOf(bytes, start, end),
     onPlan: plan => Session.#context.session.#onPlan(plan),
     onUnnamedSetting: message => Session.#context.session.#traces.onUnnamedSetting(message),
@@ -523,11 +527,12 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     const { bytes, at } = client
     const plan =
       client.type === Query ? this.#planOf(bytes, at + 5, Math.min(at + client.length - 1, client.end)) : null
-    const deallocated = this.#deallocated(plan)
-    if (deallocated !== null && this.#deallocateHere(deallocated)) return true
+    const named = plan?.named ?? []
+    const speaksOfOwn = named.some(({ name }) => this.#names.get(name))
+    if (plan && speaksOfOwn && this.#deallocateHere(plan)) return true
     const server = this.#acquire()
     if (!server) return false
-    if (deallocated !== null && this.#inFlight > 0 && !this.#open) {
+    if (speaksOfOwn && this.#inFlight > 0 && !this.#open) {
       // It is said here, when what is in flight has answered.
       this.#phase = 'awaiting'
       return false
@@ -540,7 +545,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (plan === null || client.length > largeBytes) this.#traces.onUnknown()
     if (plan?.unknownSettings) this.#traces.onUnnamedSetting(bytes.subarray(at, client.end))
     this.#clearSequences(server)
+    if (speaksOfOwn && !this.#open) this.#loan = new Loan(server, this.#names, named)
     const exchange = this.#open ?? this.#begin(server)
+    if (this.#loan) exchange.tags = []
     if (plan) {
       this.#names.setUnnamed(null, exchange, exchange.asked)
       // In a series it may be skipped.
@@ -548,7 +555,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     }
     if (this.#open) {
       // Behind an Execute such a Query leaves a backend of PostgreSQL 18 broken for the next statement.
-      if (deallocated !== null) lend({ exchange, names: this.#names, server }, deallocated)
+      for (const { does, name } of named)
+        if (does === 'deallocate') lend({ exchange, names: this.#names, server }, name)
       exchange.queryInSeries = true
       server.retired = true
       this.#open = null
@@ -598,6 +606,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     context.server = server
     if (!this.#lacksNothing(server, bytes, at, end)) return false
     context.settings = this.#traces.settled
+    context.preparedBySql = this.#traces.preparedBySql
     const exchange = this.#open ?? this.#begin(server)
     this.#open = exchange
     context.exchange = exchange
@@ -962,6 +971,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   }
 
   #onTags(tags: readonly string[], failed: boolean): void {
+    if (this.#server) this.#loan?.takeBack(this.#server, this.#names, tags)
+    this.#loan = null
     for (const tag of tags)
       if (tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL') {
         this.#names.clear()
@@ -971,14 +982,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (failed) this.#traces.unlistens = []
   }
 
-  /** The client's name of a statement that was made by Parse, if this is a DEALLOCATE of one. */
-  #deallocated(plan: StatementPlan | null): string | null {
-    const what = plan?.deallocates ?? null
-    return what !== null && what !== 'all' && this.#names.get(what.name) ? what.name : null
-  }
-
-  /** The server knows it by another name. */
-  #deallocateHere(name: string): boolean {
+  /** A DEALLOCATE, and nothing else, of a statement that was made by Parse: the server knows it by another name. */
+  #deallocateHere(plan: StatementPlan): boolean {
+    const name = deallocatesOnly(plan)
+    if (name === null) return false
     const status = this.#server?.pipeline.status ?? 'I'
     // Within a series the server answers; what is in flight is waited for.
     if (this.#inFlight > 0 || status === 'E') return false

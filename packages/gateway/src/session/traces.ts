@@ -75,6 +75,11 @@ export class Traces {
     return (this.touched & Touches.settings) === 0 ? this.wants : null
   }
 
+  /** The client may have statements by PREPARE. */
+  get preparedBySql(): boolean {
+    return (this.touched & Touches.sqlPrepare) !== 0 || this.pins.includes('sql_prepare')
+  }
+
   onPlan(plan: StatementPlan): void {
     const touches = plan.touches & ~Touches.sequences
     if (touches === 0) return

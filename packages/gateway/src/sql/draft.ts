@@ -24,7 +24,7 @@ export class Draft {
   unknownSettings = false
   copiesIn = false
   changesSchema = false
-  deallocates: StatementPlan['deallocates'] = null
+  readonly named: StatementPlan['named'][number][] = []
   readonly channels: StatementPlan['channels'][number][] = []
   readonly #customSettings = new Set<string>()
   readonly #functions = new Set<string>()
@@ -76,7 +76,7 @@ export class Draft {
       unknownSettings: this.unknownSettings,
       copiesIn: this.copiesIn,
       changesSchema: this.changesSchema,
-      deallocates: this.deallocates,
+      named: this.named,
       channels: this.channels,
       functions: [...this.#functions],
       statements,

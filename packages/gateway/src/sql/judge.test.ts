@@ -206,14 +206,16 @@ test.each([
 })
 
 test.each([
-  ['DEALLOCATE p', { name: 'p' }],
-  ['DEALLOCATE PREPARE "P q"', { name: 'P q' }],
-  ['DEALLOCATE ALL', 'all'],
-  ['DEALLOCATE p; SELECT 1', null],
-  ['SELECT 1', null],
-])('%s deallocates %j', (sql, what) => {
-  expect(planOf(sql).deallocates).toEqual(what)
+  ['DEALLOCATE p', ['deallocate p']],
+  ['DEALLOCATE PREPARE "P q"; EXECUTE r(1)', ['deallocate P q', 'execute r']],
+  ['DEALLOCATE ALL', []],
+  ['EXPLAIN EXECUTE p; CREATE TABLE t AS EXECUTE q', ['execute p', 'execute q']],
+  ['PREPARE p AS SELECT 1', ['prepare p']],
+  ['SELECT 1', []],
+])('of prepared statements %s says %j', (sql, what) => {
+  expect(planOf(sql).named.map(({ does, name }) => `${does} ${name}`)).toEqual(what)
 })
+
 test.each([
   ['SELECT 1, now()', []],
   ['SELECT a FROM t JOIN s."T 2" u USING (a), pg_catalog.pg_class', ['t', 'T 2']],

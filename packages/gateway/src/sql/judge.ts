@@ -16,11 +16,13 @@ import type {
   DeallocateStmt,
   DeclareCursorStmt,
   DiscardStmt,
+  ExecuteStmt,
   FuncCall,
   IntoClause,
   ListenStmt,
   Node,
   ParseResult,
+  PrepareStmt,
   RangeVar,
   SortBy,
   SubLink,
@@ -83,8 +85,15 @@ const visits: { readonly [kind: string]: (draft: Draft, node: never) => void } =
     if (((node.options ?? 0) & optionHold) !== 0) draft.touch(Touches.holdCursor)
   },
   ClosePortalStmt: (draft, _node: ClosePortalStmt) => draft.touch(Touches.holdCursor),
-  PrepareStmt: draft => draft.touch(Touches.sqlPrepare),
-  DeallocateStmt: draft => draft.touch(Touches.deallocate | Touches.sqlPrepare),
+  PrepareStmt: (draft, node: PrepareStmt) => {
+    draft.touch(Touches.sqlPrepare)
+    draft.named.push({ does: 'prepare', name: node.name ?? '' })
+  },
+  DeallocateStmt: (draft, node: DeallocateStmt) => {
+    draft.touch(Touches.deallocate | Touches.sqlPrepare)
+    // Without a name it is ALL.
+    if (node.name !== undefined) draft.named.push({ does: 'deallocate', name: node.name })
+  },
   LoadStmt: draft => draft.touch(Touches.load),
   ListenStmt: (draft, node: ListenStmt) => {
     draft.touch(Touches.listen)
@@ -103,7 +112,10 @@ const visits: { readonly [kind: string]: (draft: Draft, node: never) => void } =
   DoStmt: draft => draft.runsUnseen(),
   CallStmt: draft => draft.runsUnseen(),
   // What was prepared may call any function, and the name may be one that the client gave a Parse.
-  ExecuteStmt: draft => draft.runsUnseen(),
+  ExecuteStmt: (draft, node: ExecuteStmt) => {
+    draft.runsUnseen()
+    draft.named.push({ does: 'execute', name: node.name ?? '' })
+  },
 }
 
 const discardsAll =
@@ -125,8 +137,6 @@ export function judge(statements: NonNullable<ParseResult['stmts']>): StatementP
     if (!plainStatements.has(kind)) onDefinition(draft, kind)
     walk(draft, stmt)
   }
-  const only = statements.length === 1 ? statements[0]?.stmt : undefined
-  if (only && 'DeallocateStmt' in only) draft.deallocates = deallocated(only.DeallocateStmt as DeallocateStmt)
   return draft.plan(statements.length)
 }
 
@@ -156,10 +166,6 @@ function onRelation(draft: Draft, node: RangeVar): void {
 function onName(draft: Draft, name: readonly Node[] = []): void {
   const names = name.map(nameOf)
   if (names.length === 1 || names[0] !== 'pg_catalog') draft.mentions(names.at(-1) ?? '')
-}
-
-function deallocated(node: DeallocateStmt): StatementPlan['deallocates'] {
-  return node.isall || node.name === undefined ? 'all' : { name: node.name }
 }
 
 function onSet(draft: Draft, node: VariableSetStmt): void {

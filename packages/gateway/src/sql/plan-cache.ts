@@ -78,5 +78,6 @@ function bytesOf({ shape, plan }: Entry): number {
   for (const name of plan.mentions ?? []) names += name.length
   for (const name of plan.customSettings) names += name.length
   for (const { channel } of plan.channels) names += channel.length
+  for (const { name } of plan.named) names += name.length
   return entryBytes + shape.length + 2 * names
 }

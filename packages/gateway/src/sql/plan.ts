@@ -57,8 +57,8 @@ export interface StatementPlan {
   readonly copiesIn: boolean
   /** It may change what other statements mean: CREATE, ALTER, DROP and so on. */
   readonly changesSchema: boolean
-  /** It is exactly one DEALLOCATE: of this name, or of all. */
-  readonly deallocates: { readonly name: string } | 'all' | null
+  /** What it says of prepared statements by name, in its order. A name is a string of the bytes that the client wrote. */
+  readonly named: readonly { readonly does: 'prepare' | 'execute' | 'deallocate'; readonly name: string }[]
   /** The channels that it LISTENs to or UNLISTENs (`*` for all), in their order. */
   readonly channels: readonly { readonly does: 'listen' | 'unlisten'; readonly channel: string }[]
   /**
@@ -74,4 +74,9 @@ export interface StatementPlan {
   readonly mentions: readonly string[] | null
   /** How many statements it has; -1 if it could not be read (too long, or PostgreSQL's grammar refuses it). */
   readonly statements: number
+}
+
+/** The name of the statement that this deallocates, if it does nothing else. */
+export function deallocatesOnly({ statements, named: [first] }: StatementPlan): string | null {
+  return statements === 1 && first?.does === 'deallocate' ? first.name : null
 }

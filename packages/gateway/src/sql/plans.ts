@@ -119,11 +119,11 @@ function asText(bytes: Uint8Array, start: number, end: number): string {
   return isUtf8(text) ? text.toString('utf8') : text.toString('latin1')
 }
 
-/** With the name of a prepared statement as sessions know it: byte by byte, as the client wrote it in its encoding. */
+/** With the names of prepared statements as sessions know them: byte by byte, as the client wrote them in its encoding. */
 function inBytes(plan: StatementPlan, wasUtf8: boolean): StatementPlan {
-  const { deallocates } = plan
-  if (!wasUtf8 || deallocates === null || deallocates === 'all') return plan
-  return { ...plan, deallocates: { name: Buffer.from(deallocates.name).toString('latin1') } }
+  if (!wasUtf8 || plan.named.length === 0) return plan
+  const named = plan.named.map(({ does, name }) => ({ does, name: Buffer.from(name).toString('latin1') }))
+  return { ...plan, named }
 }
 
 const latin1 = (bytes: Uint8Array, start: number, end: number) => view(bytes, start, end).toString('latin1')
