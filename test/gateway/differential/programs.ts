@@ -26,7 +26,9 @@ const statement = weighted(
   [1, oneOf(sql.large)],
 )
 
-const many = fc.array(statement, { minLength: 2, maxLength: 4 }).map(texts => texts.join('; '))
+const queried = weighted([30, statement], [1, oneOf(sql.named)])
+
+const many = fc.array(queried, { minLength: 2, maxLength: 4 }).map(texts => texts.join('; '))
 
 const query = (arbitrary: fc.Arbitrary<string>) =>
   arbitrary.map((text): Said => ({ say: 'Query', sql: text }))
@@ -128,8 +130,8 @@ const copyIn = fc
 const sync = fc.constant<Said>({ say: 'Sync' })
 
 const says = weighted<Said[]>(
-  [10, query(statement).map(each => [each])],
-  [1, query(oneOf([...sql.listings, ...sql.deallocations])).map(each => [each])],
+  [10, query(queried).map(each => [each])],
+  [1, query(oneOf([...sql.listings, ...sql.named])).map(each => [each])],
   [3, query(many).map(each => [each])],
   [8, fc.tuple(series, sync).map(([all, end]) => [...all, end])],
   [3, fc.tuple(again, sync).map(([all, end]) => [...all, end])],

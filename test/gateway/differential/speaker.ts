@@ -107,5 +107,7 @@ const pinEnds: readonly (readonly [RegExp, string])[] = [
   [/advisory_lock/, 'select pg_advisory_unlock_all()'],
   [/temp/, 'discard temp'],
   [/prepare q/, 'deallocate q'],
+  [/prepare s0/, 'deallocate s0'],
+  [/prepare s1 \(/, 'deallocate s1'],
   [/pool_mode = session/, 'set sluice.pool_mode = transaction'],
 ]

@@ -196,14 +196,23 @@ export const prepared = [
   'discard sequences',
 ]
 
-/** As single statements of a Query only: elsewhere they see the gateway's names, as docs/pooling.md says. */
+/** As single statements of a Query only, as docs/pooling.md says: elsewhere they see the gateway's names. */
 export const listings = [
   `select name || ':' || statement || parameter_types::text || from_sql as prepared from pg_prepared_statements order by name`,
   'select count(*) from pg_prepared_statements',
 ]
 
-/** The same. */
-export const deallocations = ['deallocate s0', 'deallocate prepare s1', 'deallocate "s2"']
+/** In a Query only, for the same reason: what speaks by name of statements that were made by Parse, perhaps. */
+export const named = [
+  'deallocate s0',
+  'deallocate prepare s1',
+  'deallocate "s2"',
+  'execute s0',
+  'execute s1(1)',
+  'prepare s0 as select 5',
+  'prepare s1 (int) as select $1 + 2',
+  'explain (costs off) execute s2',
+]
 
 export const pins = [
   'select pg_advisory_lock(@, 1)',
