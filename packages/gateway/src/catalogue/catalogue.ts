@@ -36,8 +36,9 @@ export interface Policy {
   readonly permissive: boolean
   /** Roles' oids; 0 is PUBLIC. */
   readonly roles: readonly Oid[]
-  /** USING, as SQL whose names are resolved in pg_catalog alone. */
+  /** USING and WITH CHECK, as SQL whose names are resolved in pg_catalog alone. */
   readonly using: string | null
+  readonly check: string | null
 }
 
 export interface Trigger {
@@ -63,6 +64,9 @@ export interface ForeignKey {
   /** The table that refers, and the one referred to. */
   readonly from: Oid
   readonly to: Oid
+  /** Names, in the key's order. */
+  readonly fromColumns: readonly string[]
+  readonly toColumns: readonly string[]
   /** `a` no action, `r` restrict, `c` cascade, `n` set null, `d` set default. */
   readonly onDelete: string
   readonly onUpdate: string
@@ -101,9 +105,13 @@ export interface Relation {
   readonly parents: readonly Oid[]
   readonly children: readonly Oid[]
   readonly view: View | null
+  /** What REFRESH runs for a materialized view; names are resolved in pg_catalog alone. */
+  readonly refresh: string | null
   /** Without those that PostgreSQL makes for foreign keys. */
   readonly triggers: readonly Trigger[]
   readonly rules: readonly Rule[]
+  /** Functions of users' that its defaults, generated columns and checks call, and WHEN of its triggers. */
+  readonly calls: readonly Oid[]
 }
 
 export interface Routine {
@@ -114,6 +122,8 @@ export interface Routine {
   readonly kind: string
   /** Types of what goes in. */
   readonly arguments: readonly Oid[]
+  /** '' where an argument has no name; fewer than `arguments` if none has. */
+  readonly argumentNames: readonly string[]
   /** The element's type if the last argument is VARIADIC, else 0. */
   readonly variadic: Oid
   /** How many of the last arguments have defaults. */
@@ -126,8 +136,10 @@ export interface Routine {
   readonly securityDefiner: boolean
   /** Names and types of OUT, INOUT and TABLE arguments, if there are any. */
   readonly outputs: readonly { readonly name: string; readonly type: Oid }[]
-  /** Of a trigger function in SQL or PL/pgSQL. */
-  readonly body: string | null
+  /** As CREATE FUNCTION has it, of users' functions in SQL or PL/pgSQL that may write, and of all trigger functions. */
+  readonly definition: string | null
+  /** What it sets search_path to while it runs, as written there. */
+  readonly searchPath: string | null
 }
 
 export interface Aggregate {
@@ -206,6 +218,7 @@ export interface CatalogueRows {
   readonly roles: readonly Role[]
   readonly schemas: ReadonlyMap<string, Oid>
   readonly nondeterministicCollations: ReadonlySet<Oid>
+  readonly calledAnywhere: readonly Oid[]
 }
 
 export class Catalogue {
@@ -214,6 +227,8 @@ export class Catalogue {
   readonly schemas: ReadonlyMap<string, Oid>
   readonly relations: ReadonlyMap<Oid, Relation>
   readonly foreignKeys: readonly ForeignKey[]
+  /** Volatile functions of users' that run where no text names them: of operators, casts and domains. */
+  readonly calledAnywhere: readonly Oid[]
   readonly #relationNames: ReadonlyMap<string, Relation>
   readonly #systemRelations: ReadonlySet<string>
   readonly #routines: ReadonlyMap<Oid, Routine>
@@ -232,6 +247,7 @@ export class Catalogue {
     this.schemas = rows.schemas
     this.relations = by(rows.relations, ({ oid }) => oid)
     this.foreignKeys = rows.foreignKeys
+    this.calledAnywhere = rows.calledAnywhere
     this.#relationNames = by(rows.relations, qualified)
     this.#systemRelations = new Set(rows.systemRelations)
     this.#routines = by(rows.routines, ({ oid }) => oid)

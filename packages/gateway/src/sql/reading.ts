@@ -11,40 +11,11 @@
  *
  * Invariants: (1) what is not understood is not cached, with a sentence that says what; (2) functions, operators, casts,
  * and the functions that read literals and print columns are judged by the origin's own pg_proc, as PostgreSQL would
- * resolve them; (3) an answer depends on nothing but `reads`, the catalogue, and what stands in the key: see
- * {@link keyParameters} and `settings`.
+ * resolve them; (3) an answer depends on nothing but `reads`, `rows`, the catalogue, and what stands in the key: database,
+ * session user, role, the parameters that change what PostgreSQL's own functions say, and `settings`.
  * Not here: whether the tables' changes are published (invalidation/), transactions, sizes and ages (cache/).
  */
 import type { Catalogue, Oid } from '../catalogue/index.ts'
-
-/**
- * Parameters on which an answer may depend through PostgreSQL's own functions, casts, inputs and outputs: all of them
- * belong to every key, with the database, session user and role. Whatever else a client has set belongs there, too:
- * extensions have parameters that change answers (pg_trgm.similarity_threshold, hnsw.ef_search).
- */
-export const keyParameters: readonly string[] = [
-  'search_path',
-  'client_encoding',
-  'TimeZone',
-  'timezone_abbreviations',
-  'DateStyle',
-  'IntervalStyle',
-  'bytea_output',
-  'extra_float_digits',
-  'lc_monetary',
-  'lc_numeric',
-  'lc_time',
-  'xmlbinary',
-  'xmloption',
-  'standard_conforming_strings',
-  'backslash_quote',
-  'default_text_search_config',
-  'row_security',
-  'array_nulls',
-  'quote_all_identifiers',
-  'transform_null_equals',
-  'gin_fuzzy_search_limit',
-]
 
 /** As whom a client asks, and in which names. */
 export interface ReadContext {

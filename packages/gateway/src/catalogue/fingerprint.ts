@@ -1,0 +1,82 @@
+/**
+ * One number that is another one when anything has changed on which a cached answer, or what a client was told of a
+ * statement, could depend. It is asked for each second, so it reads few bytes of few rows.
+ *
+ * A row of a system catalogue is never changed in place by DDL: it gets a new version, with the transaction's xmin. So the
+ * oids and xmins of all rows, hashed and summed, tell of rows that came, went or changed. What changes rows of pg_class
+ * without changing what a statement means is left out by hashing its columns instead: TRUNCATE, CLUSTER and CREATE INDEX
+ * write a new version. Of materialized views the file's number counts, for REFRESH is told of by nothing else.
+ *
+ * What belongs to temporary tables is left out: other sessions don't see it, and they come and go with each transaction.
+ * pg_roles stands for pg_authid, which few may read.
+ *
+ * Not here: REFRESH MATERIALIZED VIEW CONCURRENTLY, which changes rows and no catalogue.
+ */
+import type { Query } from './query.ts'
+import { own, text, userOids } from './rows.ts'
+
+/** Summed as numeric: the order of rows does not matter, and two changes don't cancel out as they would under XOR. */
+const sum = (...values: string[]) =>
+  `(count(*), sum(hashtextextended(concat_ws(' ', ${values.join(', ')}), 0)))::text`
+
+const versions = (catalogue: string, identity: string, from: string = '') =>
+  `SELECT (count(*), sum(hashint8extended(xmin::text::bigint, ${identity}::bigint)))::text FROM ${catalogue} ${from}`
+
+const permanent = `SELECT oid FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND relpersistence <> 't'
+    AND oid >= ${userOids}`
+
+const parts: readonly string[] = [
+  `SELECT ${sum(
+    'oid',
+    'relname',
+    'relnamespace',
+    'relowner',
+    'relkind',
+    'relpersistence',
+    'relreplident',
+    'relrowsecurity',
+    'relforcerowsecurity',
+    'relacl',
+    'reloptions',
+    "CASE relkind WHEN 'm' THEN relfilenode END",
+  )} FROM pg_class WHERE oid IN (${permanent})`,
+  versions('pg_attribute', 'attrelid', `WHERE attnum > 0 AND attrelid IN (${permanent})`),
+  versions('pg_attrdef', 'oid', `WHERE adrelid IN (${permanent})`),
+  versions('pg_rewrite', 'oid', `WHERE ev_class >= ${userOids}`),
+  versions('pg_policy', 'oid'),
+  versions('pg_trigger', 'oid', 'WHERE NOT tgisinternal'),
+  versions('pg_inherits', 'inhrelid'),
+  versions('pg_index', 'indexrelid', 'WHERE indisprimary OR indisreplident'),
+  versions('pg_constraint', 'oid', "WHERE contype IN ('c', 'f') OR contypid <> 0"),
+  versions('pg_proc', 'oid'),
+  versions('pg_aggregate', 'aggfnoid::oid'),
+  versions('pg_operator', 'oid'),
+  versions('pg_cast', 'oid'),
+  versions('pg_enum', 'oid'),
+  versions('pg_range', 'rngtypid'),
+  versions('pg_collation', 'oid'),
+  versions(
+    'pg_type',
+    'oid',
+    `WHERE typtype <> 'c' AND (typrelid = 0 OR typrelid >= ${userOids}) AND typcategory <> 'A'`,
+  ),
+  versions('pg_namespace', 'oid', "WHERE NOT starts_with(nspname, 'pg_')"),
+  versions('pg_ts_config', 'oid'),
+  versions('pg_ts_config_map', 'mapcfg'),
+  versions('pg_ts_dict', 'oid'),
+  versions('pg_conversion', 'oid'),
+  versions('pg_foreign_table', 'ftrelid'),
+  versions('pg_auth_members', 'member'),
+  versions('pg_db_role_setting', 'setdatabase'),
+  `SELECT ${sum('oid', 'rolname', 'rolsuper', 'rolinherit', 'rolbypassrls', 'rolcanlogin', 'rolvaliduntil')}
+    FROM pg_roles`,
+]
+
+const fingerprintSql = own(
+  `SELECT md5(concat_ws(' ', pg_is_in_recovery(), ${parts.map(part => `(${part})`).join(',\n')}))`,
+)
+
+export async function readFingerprint(query: Query): Promise<string> {
+  const [row] = await query(fingerprintSql)
+  return text(row?.[0])
+}

@@ -1,0 +1,152 @@
+/**
+ * Verdicts by form, bounded in number: for each text that a client sends, a look-up; for a new one, PostgreSQL's parser and
+ * the analysis.
+ *
+ * A verdict holds for one form, one search_path, one role, the parameters' types, and one catalogue: when that is another,
+ * all are forgotten.
+ */
+import { isAscii, isUtf8 } from 'node:buffer'
+import type { Catalogue, Oid } from '../../catalogue/index.ts'
+import type { Dependencies, NotCacheable, ReadContext, Verdict } from '../reading.ts'
+import type { Parse } from './analysis.ts'
+import { Literals } from './literals.ts'
+import { dependenciesOf, verdictOf } from './verdict.ts'
+
+/** As with plans: to parse more would hold up others. */
+const parsedBytes = 16_384
+const mostForms = 5_000
+/** Of one form: roles and search paths that take turns. */
+const mostVerdicts = 100
+
+interface Form {
+  readonly bytes: Uint8Array
+  readonly verdicts: Map<string, Verdict>
+}
+
+const busy: NotCacheable = {
+  cacheable: false,
+  status: 'uncacheable',
+  why: 'the parser is being made anew, after a text that was too much for it',
+}
+const refused: NotCacheable = {
+  cacheable: false,
+  status: 'parseerror',
+  why: "PostgreSQL's grammar does not accept the text",
+}
+const tooLong: NotCacheable = {
+  cacheable: false,
+  status: 'oversizedquery',
+  why: `the text is longer than ${parsedBytes} bytes, has too many literals, or a quote without an end`,
+}
+const unreadable: NotCacheable = {
+  cacheable: false,
+  status: 'uncacheable',
+  why: 'the text is not UTF-8',
+}
+
+/** What stands for a context in keys: made once for many statements. */
+export interface ReadAs extends ReadContext {
+  readonly key: string
+}
+
+export const readAs = (context: ReadContext): ReadAs => ({
+  ...context,
+  key: [context.stable ? '+' : '-', context.role, ...context.searchPath].join('\0'),
+})
+
+export class Readings {
+  readonly #parse: Parse
+  readonly #isBusy: () => boolean
+  readonly #literals = new Literals(parsedBytes)
+  /** By the form's hash; used ones move to the end. */
+  readonly #forms = new Map<number, Form>()
+  #catalogue: Catalogue | null = null
+  #found: Verdict = unreadable
+
+  /** @param parser of sql/parser.ts */
+  constructor(parser: { parse: Parse; readonly busy: boolean }) {
+    this.#parse = sql => parser.parse(sql)
+    this.#isBusy = () => parser.busy
+  }
+
+  /**
+   * The verdict on the text from `start` to `end`: of a client whose standard_conforming_strings is on, and in whose
+   * encoding no byte of a longer character looks like ASCII.
+   *
+   * @param parameterTypes as in Parse: 0 for those that PostgreSQL is to find
+   */
+  verdictOn(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    context: ReadAs,
+    parameterTypes: readonly Oid[],
+  ): Verdict {
+    this.#found = this.#find(bytes, start, end, context, parameterTypes)
+    return this.#found
+  }
+
+  /**
+   * What the answer to the text that `verdictOn` was asked of last depends on.
+   *
+   * @param parameter from 1: a text, the bytes of one that is sent binary, or NULL
+   */
+  dependencies(parameter: (number: number) => string | Uint8Array | null): Dependencies | NotCacheable {
+    const verdict = this.#found
+    if (!verdict.cacheable) return verdict
+    return dependenciesOf(verdict, { literal: place => this.#literals.value(place), parameter })
+  }
+
+  #find(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    context: ReadAs,
+    parameterTypes: readonly Oid[],
+  ): Verdict {
+    if (context.catalogue !== this.#catalogue) {
+      this.#forms.clear()
+      this.#catalogue = context.catalogue
+    }
+    const literals = this.#literals
+    literals.read(bytes, start, end)
+    if (literals.failed) return tooLong
+    const form = this.#form()
+    const key = parameterTypes.length === 0 ? context.key : `${context.key}\0${parameterTypes.join(' ')}`
+    const known = form.verdicts.get(key)
+    if (known) return known
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
+    // Places are bytes: in another encoding they would be others.
+    if (!isAscii(text) && !isUtf8(text)) return unreadable
+    if (this.#isBusy()) return busy
+    const statements = this.#parse(text.toString('utf8'))
+    const verdict = statements
+      ? verdictOf(statements, context, parameterTypes, this.#parse, {
+          literalAt: location => literals.at(location),
+        })
+      : refused
+    if (form.verdicts.size >= mostVerdicts) form.verdicts.clear()
+    form.verdicts.set(key, verdict)
+    return verdict
+  }
+
+  /** That of the literals; of two with one hash the newer takes the place. */
+  #form(): Form {
+    const { hash, length } = this.#literals
+    const known = this.#forms.get(hash)
+    this.#forms.delete(hash)
+    const form = known && this.#is(known.bytes) ? known : this.#newForm(length)
+    this.#forms.set(hash, form)
+    return form
+  }
+
+  #newForm(length: number): Form {
+    const [oldest] = this.#forms.keys()
+    if (oldest !== undefined && this.#forms.size >= mostForms) this.#forms.delete(oldest)
+    return { bytes: this.#literals.bytes.slice(0, length), verdicts: new Map() }
+  }
+
+  #is(bytes: Uint8Array): boolean {
+    return Buffer.compare(bytes, this.#literals.bytes.subarray(0, this.#literals.length)) === 0
+  }
+}

@@ -1,0 +1,28 @@
+/** Types by name, and casts to them. */
+import type { TypeName } from 'libpg-query'
+import type { Oid } from '../../catalogue/index.ts'
+import type { Analysis } from './analysis.ts'
+import { stringsOf } from './nodes.ts'
+import { notUnderstood } from './refused.ts'
+import type { Value } from './values.ts'
+
+export function typeOf(analysis: Analysis, node: TypeName): Oid {
+  const name = stringsOf(node.names ?? [])
+  if (node.pct_type || node.setof || name[0]?.startsWith('pg_temp'))
+    throw notUnderstood(`the type ${name.join('.')}`)
+  const type = analysis.resolver.typeNamed(name)
+  const own = type !== 0 && node.arrayBounds?.length ? analysis.coercion.arrayOf(type) : type
+  if (own === 0) throw notUnderstood(`the type ${name.join('.')}, which is not known in this search_path`)
+  return own
+}
+
+export function castTo(analysis: Analysis, value: Value, node: TypeName): Value {
+  const type = typeOf(analysis, node)
+  const cast = analysis.coerce(value, type, 'e')
+  // numeric(10,2), varchar(3): a cast from the type to itself cuts to the size.
+  if (!node.typmods?.length) return value.type === type ? { ...cast, type } : cast
+  const element = analysis.coercion.element(type) || type
+  const size = analysis.names.catalogue.cast(element, element)
+  if (size && size.function !== 0) analysis.judge.calls(size.function, [{ type: element }])
+  return { type }
+}

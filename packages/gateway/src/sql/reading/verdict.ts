@@ -1,0 +1,105 @@
+/** The verdict on a parsed text, and what it comes to for given values. */
+import type { Node, SelectStmt } from 'libpg-query'
+import type { Oid } from '../../catalogue/index.ts'
+import type {
+  Cacheable,
+  Dependencies,
+  KeyColumn,
+  NotCacheable,
+  ReadContext,
+  Refusal,
+  ValueAt,
+  Verdict,
+} from '../reading.ts'
+import { Analysis, type Parse, type Places } from './analysis.ts'
+import { canonicalBinary, canonicalText } from './canonical.ts'
+import { tellsTime } from './effects.ts'
+import { kindOf } from './nodes.ts'
+import { Refused } from './refused.ts'
+import { readsOf } from './rows.ts'
+
+/** @param parameterTypes as in Parse: 0 for those that PostgreSQL is to find */
+export function verdictOf(
+  statements: readonly { readonly stmt?: Node }[],
+  context: ReadContext,
+  parameterTypes: readonly Oid[],
+  parse: Parse,
+  places: Places,
+): Verdict {
+  const [only, second] = statements
+  if (!only?.stmt) return refuse('notaquery', 'the text has no statement')
+  if (second) return refuse('multiplestatements', 'the text has several statements')
+  const [kind, content] = kindOf(only.stmt)
+  if (kind !== 'SelectStmt') return refuse('notaquery', 'only SELECT, VALUES and TABLE are kept')
+  const temporary = context.searchPath.find(schema => schema.startsWith('pg_temp'))
+  if (temporary)
+    return refuse('uncacheable', 'the session has temporary objects, which may stand before others')
+  const { catalogue, searchPath, role, stable } = context
+  const analysis = new Analysis(
+    { catalogue, searchPath, role, defined: false },
+    { stable, parse, places, parameterTypes },
+  )
+  try {
+    return read(analysis, content as SelectStmt)
+  } catch (error) {
+    if (error instanceof Refused) return refuse(error.status, error.message)
+    // Too deep for the walk.
+    if (error instanceof RangeError) return refuse('uncacheable', 'the statement is nested too deep')
+    throw error
+  }
+}
+
+function read(analysis: Analysis, statement: SelectStmt): Cacheable {
+  for (const { value } of analysis.select(statement, null)) analysis.judge.prints(analysis.settled(value))
+  analysis.finishParameters()
+  const { judge, findings, names } = analysis
+  return {
+    cacheable: true,
+    ...readsOf(findings, names.catalogue),
+    settings: [...findings.settings],
+    times: judge.times,
+    unseen: [...judge.unseen],
+  }
+}
+
+const refuse = (status: Refusal, why: string): NotCacheable => ({ cacheable: false, status, why })
+
+/** The values of one statement. */
+export interface Values {
+  /** What a literal says; null if it can't be told. */
+  literal(place: number): string | null
+  /** From 1: a text, the bytes of one that is sent binary, or NULL. */
+  parameter(number: number): string | Uint8Array | null
+}
+
+/** What the answer to this very statement depends on, or why it is not kept. */
+export function dependenciesOf(verdict: Cacheable, values: Values): Dependencies | NotCacheable {
+  for (const place of verdict.times)
+    if (mayTellTime(place, values))
+      return refuse('volatile', `${named(place)} is read as a date or a time, and may say "now"`)
+  if (verdict.rows.length === 0) return { tables: verdict.reads, rows: [] }
+  const tables = [...verdict.reads]
+  const rows: { relation: Oid; key: readonly string[] }[] = []
+  for (const { relation, key } of verdict.rows) {
+    const texts = key.map(column => textOf(column, values))
+    if (texts.every(text => text !== null)) rows.push({ relation, key: texts })
+    else tables.push(relation)
+  }
+  return { tables, rows }
+}
+
+/** Binary ones are points in time. */
+function mayTellTime(place: ValueAt, values: Values): boolean {
+  const value = 'literal' in place ? values.literal(place.literal) : values.parameter(place.parameter)
+  if (value === null) return 'literal' in place
+  return typeof value === 'string' && tellsTime(value)
+}
+
+const named = (place: ValueAt): string =>
+  'literal' in place ? `the literal ${place.literal + 1}` : `$${place.parameter}`
+
+function textOf({ type, value, valueType }: KeyColumn, values: Values): string | null {
+  const given = 'literal' in value ? values.literal(value.literal) : values.parameter(value.parameter)
+  if (given === null) return null
+  return typeof given === 'string' ? canonicalText(given, type, valueType) : canonicalBinary(given, valueType)
+}
