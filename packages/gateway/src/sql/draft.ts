@@ -79,8 +79,8 @@ export class Draft {
       named: this.named,
       channels: this.channels,
       functions: [...this.#functions],
+      mentions: statements < 0 ? null : [...this.#mentions],
       statements,
     }
-      mentions: statements < 0 ? null : [...this.#mentions],
   }
 }
