@@ -14,6 +14,9 @@ export type Texts = Pick<Parser, 'parse' | 'parsePlpgsql'>
 /** Schemas in which names are looked for, in their order. */
 export type Path = readonly string[]
 
+/** Of what the catalogue stores, names are written out unless they are pg_catalog's. */
+export const storedNames: Path = ['pg_catalog']
+
 export type Event = 'insert' | 'update' | 'delete' | 'truncate'
 
 export interface Change {
@@ -33,7 +36,13 @@ export type Task =
   | Change
   | { readonly does: 'read'; readonly relation: Relation; readonly path: Path }
   | { readonly does: 'call'; readonly routine: Routine; readonly path: Path }
-  | { readonly does: 'run'; readonly text: string; readonly path: Path }
+  | {
+      readonly does: 'run'
+      readonly text: string
+      /** Where its own names are looked for, and where those of what it sets off are. */
+      readonly names: Path
+      readonly path: Path
+    }
 
 export class Findings {
   readonly catalogue: Catalogue
@@ -74,7 +83,7 @@ export class Findings {
     if (none) return writesNothing
     return {
       tables: [...tables],
-      rows: rows.filter(({ relation }) => !tables.has(relation)),
+      rows: distinct(rows.filter(({ relation }) => !tables.has(relation))),
       inserts: [...inserts].filter(relation => !tables.has(relation)),
       opaque: this.#opaque,
       ddl,
@@ -91,12 +100,16 @@ function keyOf(task: Task): string {
       return `${task.event} ${task.relation.oid} ${task.only} ${columns} ${JSON.stringify(task.rows)} ${path}`
     }
     case 'read':
-      return `read ${task.relation.oid}`
+      return `read ${task.relation.oid} ${path}`
     case 'call':
       return `call ${task.routine.oid} ${path}`
     case 'run':
-      return `run ${path} ${task.text}`
+      return `run ${JSON.stringify(task.names)} ${path} ${task.text}`
     default:
       return task satisfies never
   }
 }
+
+const distinct = (rows: readonly RowWrite[]): readonly RowWrite[] => [
+  ...new Map(rows.map(row => [JSON.stringify(row), row])).values(),
+]

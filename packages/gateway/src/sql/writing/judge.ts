@@ -2,7 +2,7 @@
 import type { ParseResult } from 'libpg-query'
 import type { Catalogue, Relation } from '../../catalogue/index.ts'
 import type { WriteContext, Writes } from '../writing.ts'
-import { Findings, type Task, type Texts } from './findings.ts'
+import { Findings, type Path, storedNames, type Task, type Texts } from './findings.ts'
 import { onChange } from './relations.ts'
 import { onCall } from './routines.ts'
 import type { LiteralAt } from './rows.ts'
@@ -19,7 +19,7 @@ export function judgeWrites(
 ): Writes {
   const { catalogue, searchPath: path } = context
   const found = new Findings(catalogue, texts)
-  for (const { stmt } of statements) if (stmt) onStatement(found, stmt, { path, literalAt })
+  for (const { stmt } of statements) if (stmt) onStatement(found, stmt, { names: path, path, literalAt })
   if (statements.length > 0) runsAnywhere(found, catalogue, context)
   for (let task = found.next(); task; task = found.next()) look(found, task)
   return found.writes()
@@ -31,10 +31,12 @@ function look(found: Findings, task: Task): void {
       onChange(found, task)
       break
     case 'read':
-      onRead(found, task.relation)
+      onRead(found, task.relation, task.path)
       break
     case 'call':
-      onCall(found, task.routine, task.path, (tree, path) => walk(found, tree, { path, literalAt: null }))
+      onCall(found, task.routine, task.path, (tree, path) =>
+        walk(found, tree, { names: path, path, literalAt: null }),
+      )
       break
     case 'run':
       onText(found, task)
@@ -45,20 +47,20 @@ function look(found: Findings, task: Task): void {
 }
 
 /** A view reads what its definition reads; what policies call is called by every statement. */
-function onRead(found: Findings, { view, rowSecurity, policies }: Relation): void {
-  // Of what is stored in the catalogue, names are written out unless they are pg_catalog's.
-  const path = ['pg_catalog']
-  if (view) found.add({ does: 'run', text: view.definition, path })
+function onRead(found: Findings, { view, rowSecurity, policies }: Relation, path: Path): void {
+  const names = storedNames
+  if (view) found.add({ does: 'run', text: view.definition, names, path })
   if (!rowSecurity) return
   for (const { using, check } of policies)
     for (const expression of [using, check])
-      if (expression !== null) found.add({ does: 'run', text: `SELECT ${expression}`, path })
+      if (expression !== null) found.add({ does: 'run', text: `SELECT ${expression}`, names, path })
 }
 
-function onText(found: Findings, { text, path }: Extract<Task, { does: 'run' }>): void {
+function onText(found: Findings, { text, names, path }: Extract<Task, { does: 'run' }>): void {
   const statements = found.texts.parse(text)
   if (statements === null) found.opaque(`what it runs can't be read: ${text.trim().slice(0, 60)}`)
-  for (const { stmt } of statements ?? []) if (stmt) onStatement(found, stmt, { path, literalAt: null })
+  for (const { stmt } of statements ?? [])
+    if (stmt) onStatement(found, stmt, { names, path, literalAt: null })
 }
 
 function runsAnywhere(found: Findings, catalogue: Catalogue, { searchPath: path }: WriteContext): void {

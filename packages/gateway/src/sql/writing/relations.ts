@@ -1,6 +1,6 @@
 /** What a change of a relation sets off. */
 import type { Catalogue, Oid, Relation, Trigger } from '../../catalogue/index.ts'
-import type { Change, Event, Findings } from './findings.ts'
+import { type Change, type Event, type Findings, storedNames } from './findings.ts'
 import { called, relationOf } from './names.ts'
 import { assignedBy } from './routines.ts'
 
@@ -31,7 +31,7 @@ function onTable(found: Findings, change: Change): void {
   for (const { function: oid } of triggers) call(found, oid, change)
   if (event === 'insert' || event === 'update')
     for (const member of family) for (const oid of member.calls) call(found, oid, change)
-  const assigned = assignedColumns(found, change, triggers)
+  const assigned = assignedColumns(found, change.columns, triggers)
   record(found, change, family, assigned)
   for (const key of found.catalogue.foreignKeys) {
     const referred = family.find(({ oid }) => oid === key.to)
@@ -77,14 +77,14 @@ function record(
   else for (const { oid } of family) (event === 'insert' ? found.inserts : found.tables).add(oid)
 }
 
-/** By the statement itself, unless it inserts, and by triggers on each row. */
+/** By the statement itself, if it is an update, and by triggers on each row. */
 function assignedColumns(
   { catalogue, texts }: Findings,
-  { event, columns }: Change,
+  columns: Change['columns'],
   triggers: readonly Trigger[],
 ): ReadonlySet<string> | 'any' {
   if (columns === 'any') return 'any'
-  const all = new Set(event === 'update' ? columns : [])
+  const all = new Set(columns)
   for (const trigger of triggers) {
     if ((trigger.type & onEachRowBefore) !== onEachRowBefore) continue
     const routine = catalogue.routine(trigger.function)
@@ -96,6 +96,12 @@ function assignedColumns(
 }
 
 const onEachRowBefore = 1 | 2
+
+/** No trigger gives a row that is inserted another key. */
+export function keepsKeys(found: Findings, relation: Relation): boolean {
+  const triggers = relation.triggers.filter(trigger => fires(trigger, ['insert']))
+  return !changes(relation, relation.primaryKey ?? [], assignedColumns(found, new Set(), triggers))
+}
 
 /** A column that is generated changes with others. */
 const changes = (
@@ -133,7 +139,7 @@ function baseOf({ catalogue, texts }: Findings, { view }: Relation): Relation | 
   const from = select.SelectStmt.fromClause ?? []
   const [only] = from
   if (from.length !== 1 || !only || !('RangeVar' in only)) return null
-  const base = relationOf(catalogue, ['pg_catalog'], only.RangeVar)
+  const base = relationOf(catalogue, storedNames, only.RangeVar)
   return typeof base === 'string' ? null : base
 }
 

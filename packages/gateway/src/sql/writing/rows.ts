@@ -63,19 +63,14 @@ export function insertedRows(
 }
 
 /** What ON CONFLICT finds is the row with the key that was to be inserted. */
-export function conflictIsOnKey({ primaryKey, triggers }: Relation, { infer }: OnConflictClause): boolean {
+export function conflictIsOnKey({ primaryKey }: Relation, { infer }: OnConflictClause): boolean {
   const named = namesOf(infer)
-  const replaced = triggers.some(({ type }) => (type & beforeEachInserted) === beforeEachInserted)
   return (
     primaryKey !== null &&
-    !replaced &&
     named?.length === primaryKey.length &&
     primaryKey.every(name => named.includes(name))
   )
 }
-
-/** A trigger may give the row another key first. */
-const beforeEachInserted = 1 | 2 | 4
 
 function namesOf(infer: InferClause | undefined): string[] | null {
   if (!infer?.indexElems || infer.whereClause) return null

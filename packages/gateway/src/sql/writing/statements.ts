@@ -24,13 +24,15 @@ import type {
   ViewStmt,
 } from 'libpg-query'
 import { firstUserOid, type Relation } from '../../catalogue/index.ts'
-import type { Change, Event, Findings, Path } from './findings.ts'
+import { type Change, type Event, type Findings, type Path, storedNames } from './findings.ts'
 import { isTemporary, relationOf, routinesOf } from './names.ts'
-import { referringTo } from './relations.ts'
+import { keepsKeys, referringTo } from './relations.ts'
 import { assignedColumns, conflictIsOnKey, insertedRows, type LiteralAt, matchedRow } from './rows.ts'
 
 /** How a statement stands. */
 export interface Place {
+  /** Where its names are looked for, and where those of what it sets off are. */
+  readonly names: Path
   readonly path: Path
   /** It is the client's own: its parameters tell values, and its literals, where they are found again. */
   readonly literalAt: LiteralAt | null
@@ -101,11 +103,11 @@ const visits: { readonly [kind: string]: (found: Findings, node: never, place: P
   UpdateStmt: (found, node: UpdateStmt, place) =>
     change(found, node.relation, 'update', place, {
       columns: assignedColumns(node.targetList),
-      rowsOf: (relation, literalAt) => matchedRow(found.catalogue, place.path, relation, node, literalAt),
+      rowsOf: (relation, literalAt) => matchedRow(found.catalogue, place.names, relation, node, literalAt),
     }),
   DeleteStmt: (found, node: DeleteStmt, place) =>
     change(found, node.relation, 'delete', place, {
-      rowsOf: (relation, literalAt) => matchedRow(found.catalogue, place.path, relation, node, literalAt),
+      rowsOf: (relation, literalAt) => matchedRow(found.catalogue, place.names, relation, node, literalAt),
     }),
   MergeStmt: onMerge,
   intoClause: (found, { rel }: IntoClause) => created(found, rel),
@@ -144,8 +146,8 @@ function namesOfCtes(node: object, names: Set<string> = new Set()): ReadonlySet<
   return names
 }
 
-function onMention(found: Findings, name: RangeVar, { path }: Place, ctes: ReadonlySet<string>): void {
-  const relation = relationOf(found.catalogue, path, name)
+function onMention(found: Findings, name: RangeVar, { names, path }: Place, ctes: ReadonlySet<string>): void {
+  const relation = relationOf(found.catalogue, names, name)
   if (typeof relation !== 'string') found.add({ does: 'read', relation, path })
   else if (relation === 'unknown' && !(name.schemaname === undefined && ctes.has(name.relname ?? '')))
     found.opaque(`"${name.relname}" is not known`)
@@ -163,10 +165,10 @@ function change(
   found: Findings,
   name: RangeVar | undefined,
   event: Event,
-  { path, literalAt }: Place,
+  { names, path, literalAt }: Place,
   { columns = none, only = name?.inh !== true, rowsOf }: More = {},
 ): void {
-  const relation = relationOf(found.catalogue, path, name ?? {})
+  const relation = relationOf(found.catalogue, names, name ?? {})
   if (typeof relation === 'object') {
     const rows = (literalAt && rowsOf?.(relation, literalAt)) ?? null
     found.add({ does: 'change', relation, event, only, columns, rows, path })
@@ -185,7 +187,7 @@ function onInsert(found: Findings, node: InsertStmt, place: Place): void {
   change(found, name, 'update', place, {
     columns: assignedColumns(conflict.targetList),
     rowsOf: (relation, literalAt) =>
-      conflictIsOnKey(relation, conflict) ? rowsOf(relation, literalAt) : null,
+      conflictIsOnKey(relation, conflict) && keepsKeys(found, relation) ? rowsOf(relation, literalAt) : null,
   })
 }
 
@@ -213,11 +215,11 @@ function onCopy(found: Findings, node: CopyStmt, place: Place): void {
 
 function onTruncate(found: Findings, { relations = [], behavior }: TruncateStmt, place: Place): void {
   const { catalogue } = found
-  const { path } = place
+  const { names, path } = place
   for (const node of relations) {
     if (!('RangeVar' in node)) continue
     change(found, node.RangeVar, 'truncate', place)
-    const relation = relationOf(catalogue, path, node.RangeVar)
+    const relation = relationOf(catalogue, names, node.RangeVar)
     if (behavior !== 'DROP_CASCADE' || typeof relation === 'string') continue
     for (const referring of referringTo(catalogue, relation))
       found.add({
@@ -234,17 +236,18 @@ function onTruncate(found: Findings, { relations = [], behavior }: TruncateStmt,
 
 function onRefresh(found: Findings, { relation = {} }: RefreshMatViewStmt, place: Place): void {
   change(found, relation, 'truncate', place)
-  const view = relationOf(found.catalogue, place.path, relation)
+  const { names, path } = place
+  const view = relationOf(found.catalogue, names, relation)
   if (typeof view !== 'string' && view.refresh !== null)
-    found.add({ does: 'run', text: view.refresh, path: ['pg_catalog'] })
+    found.add({ does: 'run', text: view.refresh, names: storedNames, path })
 }
 
-function onFuncCall(found: Findings, node: FuncCall, { path }: Place): void {
+function onFuncCall(found: Findings, node: FuncCall, { names, path }: Place): void {
   const { funcname = [], args = [], agg_order: order = [], agg_within_group: within } = node
   const name = funcname.map(nameOf)
-  const routines = routinesOf(found.catalogue, path, name, args.length + (within ? order.length : 0))
+  const routines = routinesOf(found.catalogue, names, name, args.length + (within ? order.length : 0))
   for (const routine of routines) found.add({ does: 'call', routine, path })
-  if (routines.length === 0 && !isType(found, name, path))
+  if (routines.length === 0 && !isType(found, name, names))
     found.opaque(`the function "${name.join('.')}" is not known`)
 }
 
@@ -254,9 +257,9 @@ const isType = ({ catalogue }: Findings, name: readonly string[], path: Path): b
   return (schema === undefined ? path : [schema]).some(place => catalogue.typeNamed(place, name.at(-1) ?? ''))
 }
 
-function maybeCall(found: Findings, field: Node | undefined, { path }: Place): void {
+function maybeCall(found: Findings, field: Node | undefined, { names, path }: Place): void {
   if (!field || !('String' in field)) return
-  for (const routine of routinesOf(found.catalogue, path, [nameOf(field)], 1))
+  for (const routine of routinesOf(found.catalogue, names, [nameOf(field)], 1))
     if (routine.oid >= firstUserOid) found.add({ does: 'call', routine, path })
 }
 
@@ -266,7 +269,7 @@ function created(found: Findings, name: RangeVar | undefined): void {
 }
 
 /** What is not known of a table that is dropped nothing can depend on: it is temporary, or not there. */
-function onDrop(found: Findings, { removeType, objects = [] }: DropStmt, { path }: Place): void {
+function onDrop(found: Findings, { removeType, objects = [] }: DropStmt, { names }: Place): void {
   if (removeType !== 'OBJECT_TABLE' && removeType !== 'OBJECT_VIEW') found.ddl = true
   else
     for (const object of objects) {
@@ -274,7 +277,7 @@ function onDrop(found: Findings, { removeType, objects = [] }: DropStmt, { path 
         .map(nameOf)
         .reverse()
       const name = schemaname === undefined ? { relname } : { relname, schemaname }
-      if (typeof relationOf(found.catalogue, path, name) !== 'string') found.ddl = true
+      if (typeof relationOf(found.catalogue, names, name) !== 'string') found.ddl = true
     }
 }
 
