@@ -9,14 +9,14 @@
  * What stands before and behind the Query are exchanges of the gateway's own, whose answers nobody waits for. What was
  * deallocated is told by the tags of the Query's answer.
  *
- * Not here: a single DEALLOCATE, which the session answers itself, and one within a series (series.ts).
+ * Not here: a single DEALLOCATE, which the session answers itself, and a Query within a series (series.ts).
  */
 import { sync } from '@sluice/wire'
 import type { AnswerSink } from '../exchange/index.ts'
 import type { ServerConnection } from '../origin/server-connection.ts'
 import type { StatementPlan } from '../sql/plan.ts'
 import type { Names } from './names.ts'
-import { sendClose, sendEmpty, sendUnder } from './series.ts'
+import { sendClose, sendCopy, sendEmpty } from './series.ts'
 
 type Named = StatementPlan['named']
 
@@ -36,8 +36,7 @@ export class Loan {
         sendClose(server, name)
         // An empty one will do to be deallocated, or to be in the way.
         const executed = named.some(each => each.does === 'execute' && each.name === name)
-        if (executed)
-          sendUnder(server, name, statement.parse, 0, 5, 5 + statement.name.length, statement.parse.length)
+        if (executed) sendCopy(server, name, statement)
         else sendEmpty(server, name)
       }
     })

@@ -183,23 +183,30 @@ function passBind(context: Context, bytes: Uint8Array, at: number, end: number, 
   exchange.asked++
   // Behind the Bind, for the statement may be the one that it deallocates; not within it.
   const deallocates = statement ? deallocatesOnly(statement.plan) : null
-  if (deallocates !== null && length === end - at) lend(context, deallocates)
+  if (deallocates !== null && length === end - at) lend(context, { does: 'deallocate', name: deallocates })
 }
 
 /**
- * A DEALLOCATE of a statement that a Parse made. The server knows that one by another name, and others use it: it gets
- * an empty one to deallocate.
+ * What is next in the series speaks by name of a statement that a Parse made. The server knows that one by another name,
+ * and others use it: it gets one of the client's name, and to deallocate an empty one.
  */
 export function lend(
   { exchange, names, server }: Pick<Context, 'exchange' | 'names' | 'server'>,
-  name: string,
+  { does, name }: StatementPlan['named'][number],
 ): void {
-  if (!names.get(name)) return
+  const statement = names.get(name)
+  if (!statement) return
   // What an error leaves there of a name that was lent before.
   exchange.edit({ at: exchange.asked++, does: 'swallow' })
   sendClose(server, name)
-  exchange.edit({ at: exchange.asked++, does: 'swallow', onUndone: names.delete(name) })
-  sendEmpty(server, name)
+  const at = exchange.asked++
+  if (does === 'deallocate') {
+    exchange.edit({ at, does: 'swallow', onUndone: names.delete(name) })
+    sendEmpty(server, name)
+  } else {
+    exchange.edit({ at, does: 'swallow' })
+    sendCopy(server, name, statement)
+  }
 }
 
 function passClose(context: Context, bytes: Uint8Array, at: number, end: number): void {
@@ -268,8 +275,12 @@ export const sendEmpty = (server: ServerConnection, name: string) =>
 const closeUnnamed = close('S', '')
 const parseNothing = parse('', '')
 
+/** The Parse of a statement under a name of the client's. */
+export const sendCopy = (server: ServerConnection, name: string, { name: own, parse }: Statement) =>
+  sendUnder(server, name, parse, 0, 5, 5 + own.length, parse.length)
+
 /** Sends a message with another name in place of the one from `nameStart` to `nameEnd`. */
-export function sendUnder(
+function sendUnder(
   server: ServerConnection,
   name: string,
   bytes: Uint8Array,

@@ -555,8 +555,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     }
     if (this.#open) {
       // Behind an Execute such a Query leaves a backend of PostgreSQL 18 broken for the next statement.
-      for (const { does, name } of named)
-        if (does === 'deallocate') lend({ exchange, names: this.#names, server }, name)
+      for (const each of named) lend({ exchange, names: this.#names, server }, each)
       exchange.queryInSeries = true
       server.retired = true
       this.#open = null
