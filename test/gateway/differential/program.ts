@@ -9,7 +9,8 @@
  */
 import * as wire from '@sluice/wire'
 
-export type Said =
+/** `cut`: the message ends after so many bytes of its body, and says so. */
+export type Said = { cut?: number } & (
   | { say: 'Query'; sql: string }
   | { say: 'Parse'; name: string; sql: string; types: readonly number[] }
   | { say: 'Bind'; portal: string; name: string; values: readonly (string | null)[]; binary: boolean }
@@ -18,6 +19,7 @@ export type Said =
   | { say: 'FunctionCall'; oid: number; values: readonly number[] }
   | { say: 'CopyData'; data: string }
   | { say: 'CopyFail' | 'CopyDone' | 'Flush' | 'Sync' | 'Terminate' }
+)
 
 export interface Turn {
   client: number
@@ -35,6 +37,11 @@ export interface Program {
 }
 
 export function encode(said: Said, client: number): Uint8Array {
+  const message = whole(said, client)
+  return said.cut === undefined ? message : extended(message.slice(0, 5 + said.cut), [])
+}
+
+function whole(said: Said, client: number): Uint8Array {
   const own = (text: string) => text.replaceAll('@', String(client))
   switch (said.say) {
     case 'Query':
@@ -93,7 +100,10 @@ function functionCall(oid: number, values: readonly number[]): Uint8Array {
 }
 
 /** What is said, as one readable line. */
-export function line(said: Said): string {
+export const line = (said: Said): string =>
+  said.cut === undefined ? inWords(said) : `${inWords(said)} (cut to ${said.cut} bytes)`
+
+function inWords(said: Said): string {
   switch (said.say) {
     case 'Query':
       return `Query ${short(said.sql)}`

@@ -105,6 +105,11 @@ const anyMessage: fc.Arbitrary<Said> = weighted<Said>(
   [1, oneOf(sql.data).map((data): Said => ({ say: 'CopyData', data }))],
 )
 
+/** A message that is none, as a driver with a fault would send it. */
+const faulty = fc
+  .record({ said: anyMessage, cut: fc.constantFrom(0, 1, 2, 3, 5, 8, 11) })
+  .map(({ said, cut }): Said => ({ ...said, cut }))
+
 const copyIn = fc
   .record({
     text: oneOf([...sql.copiesIn, ...sql.copiesAmong]),
@@ -147,7 +152,7 @@ const says = weighted<Said[]>(
   ],
   [2, fc.array(query(statement), { minLength: 2, maxLength: 3 })],
   [2, copyIn],
-  [3, fc.array(anyMessage, { minLength: 1, maxLength: 8 })],
+  [3, fc.array(weighted([9, anyMessage], [1, faulty]), { minLength: 1, maxLength: 8 })],
   [1, fc.constant([{ say: 'Terminate' }])],
 )
 
