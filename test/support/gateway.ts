@@ -8,6 +8,7 @@ import {
 } from '../../packages/gateway/src/gateway.ts'
 import { Plans } from '../../packages/gateway/src/sql/plans.ts'
 import { systemClock } from '../../packages/gateway/src/transport/clock.ts'
+import { systemLookup } from '../../packages/gateway/src/transport/lookup.ts'
 import { nodeTransport } from '../../packages/gateway/src/transport/node.ts'
 import { selfSignedCertificate } from '../../packages/gateway/src/transport/self-signed.ts'
 
@@ -61,6 +62,7 @@ export async function startGateway(
   const gateway = new Gateway(configured(), {
     transport: nodeTransport,
     clock: systemClock,
+    lookup: systemLookup,
     random: Math.random,
     planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
     ...surroundings,

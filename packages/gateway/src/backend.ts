@@ -15,11 +15,13 @@ import { Limit } from './origin/limit.ts'
 import { Listener } from './origin/listener.ts'
 import { LoginRefused, Pool } from './origin/pool.ts'
 import { type RoleSource, readRole, roleSql } from './origin/role.ts'
-import type { Keeper } from './origin/server-connection.ts'
+import type { Keeper, ServerConnection } from './origin/server-connection.ts'
 import { Suspects } from './origin/suspects.ts'
+import { Whereabouts } from './origin/whereabouts.ts'
 import type { SessionOptions } from './session/session.ts'
 import type { StatementPlan } from './sql/plan.ts'
 import type { Clock } from './transport/clock.ts'
+import type { Lookup } from './transport/lookup.ts'
 import type { Transport } from './transport/transport.ts'
 
 /** One origin and who may use it how. Times in ms; 0 is no limit where a limit is one. */
@@ -55,6 +57,7 @@ export interface OriginOptions {
 export interface Surroundings {
   readonly transport: Transport
   readonly clock: Clock
+  readonly lookup: Lookup
   readonly random: () => number
   readonly planOf: (bytes: Uint8Array, start: number, end: number, asciiSafe: boolean) => StatementPlan
 }
@@ -85,12 +88,14 @@ export class Backend {
   readonly #controls = new Map<string, Control>()
   readonly #listeners = new Map<string, Listener>()
   readonly #suspects = new Map<string, Suspects>()
+  readonly #whereabouts: Whereabouts
 
   constructor(options: OriginOptions, surroundings: Surroundings) {
     this.#options = options
     this.#surroundings = surroundings
     this.limit = new Limit(options.connectionLimit)
     this.#accounts = this.#accountsOf(options)
+    this.#whereabouts = new Whereabouts(surroundings.lookup)
   }
 
   get options(): OriginOptions {
@@ -110,10 +115,7 @@ export class Backend {
     this.#accounts = this.#accountsOf(options)
     this.limit.max = options.connectionLimit
     const moved = JSON.stringify(whereOf(before)) !== JSON.stringify(whereOf(options))
-    if (moved) {
-      for (const control of this.#controls.values()) control.reset()
-      for (const suspects of this.#suspects.values()) suspects.forget()
-    }
+    if (moved) this.#reopenOwn()
     for (const place of this.#places.values()) {
       const { pool, user, database } = place
       place.sessions = null
@@ -145,6 +147,7 @@ export class Backend {
       name: `${user}@${database}`,
       ...{ limit: this.limit, clock, random },
       ...this.#limitsOf(user, database),
+      onDemoted: () => this.#reopenOwn(),
       open: (keeper, signal) => this.#dial(user, database, place.secret, [], keeper, signal),
     })
     const place: Place = { pool, user, database, welcome: new Welcome(pool, user), secret, sessions: null }
@@ -191,12 +194,24 @@ export class Backend {
 
   sweep(now: number): void {
     for (const { pool } of this.#places.values()) pool.sweep(now)
+    this.#whereabouts.look(this.options.origin.addresses, now, () => {
+      const vanished = (server: ServerConnection) => this.#whereabouts.vanished(server)
+      for (const { pool } of this.#places.values()) pool.retireOne(vanished)
+      for (const listener of this.#listeners.values()) listener.retireOne(vanished)
+    })
   }
 
   close(): void {
     for (const { pool } of this.#places.values()) pool.close()
     for (const listener of this.#listeners.values()) listener.close()
     for (const control of this.#controls.values()) control.close()
+  }
+
+  /** The server that they lead to is the origin no more. */
+  #reopenOwn(): void {
+    for (const listener of this.#listeners.values()) listener.reopen(new Error('the origin is elsewhere'))
+    for (const control of this.#controls.values()) control.reset()
+    for (const suspects of this.#suspects.values()) suspects.forget()
   }
 
   /** The one connection for the gateway's own questions in a database. */

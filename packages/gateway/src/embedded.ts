@@ -9,6 +9,7 @@ import { ConfigError, readConfig } from './config/index.ts'
 import { Gateway } from './gateway.ts'
 import { Plans } from './sql/plans.ts'
 import { systemClock } from './transport/clock.ts'
+import { systemLookup } from './transport/lookup.ts'
 import { nodeTransport } from './transport/node.ts'
 import { selfSignedCertificate } from './transport/self-signed.ts'
 
@@ -42,7 +43,7 @@ export async function embedGateway({ origin, listen, folder }: EmbedOptions): Pr
   const gateway = new Gateway(
     { ...config, tls: { side: 'server', ...certificate }, shutdownTimeoutMs, version: about.version },
     {
-      ...{ transport: nodeTransport, clock: systemClock, random: Math.random },
+      ...{ transport: nodeTransport, clock: systemClock, lookup: systemLookup, random: Math.random },
       planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
     },
   )

@@ -109,7 +109,7 @@ export class World {
         ],
       },
       {
-        ...{ transport: this.#transport, clock: this.#clock, random: () => 0.5 },
+        ...{ transport: this.#transport, clock: this.#clock, lookup: async () => [], random: () => 0.5 },
         planOf: (bytes, start, end) => plans.planOf(bytes, start, end),
       },
     )

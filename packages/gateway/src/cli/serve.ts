@@ -9,6 +9,7 @@ import { ConfigError, type Flags, type GatewayConfig, readConfig } from '../conf
 import { Gateway, type GatewayOptions } from '../gateway.ts'
 import { Plans } from '../sql/plans.ts'
 import { Log } from '../telemetry/log.ts'
+import { systemLookup } from '../transport/lookup.ts'
 import { selfSignedCertificate } from '../transport/self-signed.ts'
 import type { ServerTls } from '../transport/transport.ts'
 import { flagsUsage, readGatewayFlags } from './gateway-flags.ts'
@@ -56,7 +57,7 @@ async function serve(flags: Flags): Promise<number> {
   const plans = await Plans.load()
   const options = await gatewayOptions(config)
   const gateway = new Gateway(options, {
-    ...{ transport: await transportHere(), clock: clockHere, random: Math.random },
+    ...{ transport: await transportHere(), clock: clockHere, lookup: systemLookup, random: Math.random },
     planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
   })
   await gateway.start().catch(error => {

@@ -79,6 +79,17 @@ export class Listener implements Keeper {
     if (this.#server) this.#ask(this.#server, `UNLISTEN ${quoteIdentifier(channel)}`, () => {})
   }
 
+  /** What is notified is told elsewhere by now. */
+  reopen(cause: Error): void {
+    this.#server?.close(cause)
+  }
+
+  /** Opened anew if it leads nowhere. */
+  retireOne(leadsNowhere: (server: ServerConnection) => boolean): void {
+    if (this.#server && leadsNowhere(this.#server))
+      this.reopen(new Error('its address is the origin’s no more'))
+  }
+
   close(): void {
     this.#closing.abort()
     this.#server?.close(new Error('the gateway is shutting down'))

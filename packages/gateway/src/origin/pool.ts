@@ -53,6 +53,8 @@ export interface PoolOptions {
   readonly open: (keeper: Keeper, signal: AbortSignal) => Promise<ServerConnection>
   readonly clock: Clock
   readonly limit: Limit
+  /** The server does not take writes any more: what else leads to it is of no use, either. */
+  readonly onDemoted?: () => void
   /** From 0 to 1, for jitter. */
   readonly random: () => number
 }
@@ -61,6 +63,8 @@ export interface PoolOptions {
 const loginsAtATime = 4
 const shortestPauseMs = 50
 const longestPauseMs = 2_000
+/** How often names are looked up anew because of writes that fail: about as soon as a new primary takes them. */
+const lookAgainMs = 5_000
 
 export class Pool implements Keeper {
   /** May be changed: what comes next goes by it. */
@@ -77,6 +81,8 @@ export class Pool implements Keeper {
   #outage: { since: number; failures: number; cause: string } | null = null
   /** Ends the pause after a failed try. */
   #endPause: (() => void) | null = null
+  /** When all connections were retired because of a write that failed. */
+  #lookedAgainAt = -Infinity
   readonly #closing = new AbortController()
 
   constructor(options: PoolOptions) {
@@ -144,6 +150,7 @@ export class Pool implements Keeper {
       return
     }
     if (server.cancelling > 0) return // afterCancel gives it back.
+    if (server.demoted) this.onDemoted()
     const { limit, clock } = this.options
     server.since = clock.now()
     if (server.retired || server.since > server.retireAt) {
@@ -207,6 +214,26 @@ export class Pool implements Keeper {
     for (const server of this.#idle.splice(0)) server.close(new Error('it was retired'))
   }
 
+  /** Retires one of the connections that lead nowhere, if there are any: not all at once, for each is opened anew. */
+  retireOne(leadsNowhere: (server: ServerConnection) => boolean): void {
+    for (const server of this.#all)
+      if (!server.retired && leadsNowhere(server)) {
+        server.retired = true
+        return
+      }
+  }
+
+  /**
+   * A write has failed because the server takes none. A name leads elsewhere by now, perhaps: from time to time all
+   * connections are opened anew for that.
+   */
+  onReadOnly(server: ServerConnection): void {
+    const now = this.options.clock.now()
+    if (!server.readOnly || now - this.#lookedAgainAt < lookAgainMs) return
+    this.#lookedAgainAt = now
+    this.retireAll()
+  }
+
   /** Closes what is idle and opens nothing more; what is held goes on. */
   close(): void {
     this.#closing.abort()
@@ -229,6 +256,7 @@ export class Pool implements Keeper {
 
   onDemoted(): void {
     this.retireAll()
+    this.options.onDemoted?.()
   }
 
   /** More wait than connections are being opened, and it would open one, if there were room. */

@@ -128,13 +128,19 @@ export class ServerConnection implements SocketHandler, ServerVoice {
     return this.pipeline.settled && this.pipeline.status === 'I' && this.#out.length === 0
   }
 
-  /** The server does not take writes any more that it took before: it became a standby, or was fenced off. */
+  /** The server takes no writes: it is a standby, or fenced off. What a client has set counts for nothing. */
+  get readOnly(): boolean {
+    const is = this.reported.byName
+    if (is.get('in_hot_standby') === 'on') return true
+    return !this.has.byName.has(defaultReadOnly) && is.get(defaultReadOnly) === 'on'
+  }
+
+  /** It took writes before. */
   get demoted(): boolean {
     const was = this.#startedWith
-    const is = this.reported.byName
-    if (was.get('in_hot_standby') === 'off' && is.get('in_hot_standby') === 'on') return true
-    const readOnly = 'default_transaction_read_only'
-    return !this.has.byName.has(readOnly) && was.get(readOnly) === 'off' && is.get(readOnly) === 'on'
+    // As a rule it reports what it has reported at its start.
+    if (this.reported.byName === was || !this.readOnly) return false
+    return was.get('in_hot_standby') === 'off' && was.get(defaultReadOnly) === 'off'
   }
 
   /** DISCARD ALL or DEALLOCATE ALL has run. */
@@ -145,6 +151,11 @@ export class ServerConnection implements SocketHandler, ServerVoice {
 
   get pending(): number {
     return this.#socket.pending
+  }
+
+  /** Where it leads: what its name led to when it was opened. */
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress
   }
 
   /**
@@ -261,6 +272,8 @@ export class ServerConnection implements SocketHandler, ServerVoice {
     this.#keeper.onGone(this, told)
   }
 }
+
+const defaultReadOnly = 'default_transaction_read_only'
 
 const terminate = Uint8Array.of(0x58, 0, 0, 0, 4)
 

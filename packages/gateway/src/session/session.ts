@@ -391,7 +391,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (this.#open === exchange && this.#phase === 'awaiting') this.#phase = 'ready'
     const fields = parseErrorFields(bytes, start, end)
     if (fields.severity === 'FATAL' || fields.severity === 'PANIC') this.#fatal = true
-    if (fields.code === '25006' && this.#server?.demoted) this.#options.pool.retireAll()
+    if (fields.code === '25006' && this.#server) this.#options.pool.onReadOnly(this.#server)
     if (this.#timedOut && fields.code === '57014') return refused(queryTimedOut(this.#options.queryTimeoutMs))
     const said = names.inClientsWords(latin1(bytes.subarray(start, end)))
     return said === null ? null : wholeMessage(ErrorResponse, Buffer.from(said, 'latin1'))
