@@ -243,9 +243,9 @@ describe('cancel', () => {
     const [x, y] = [await rawClient(silent.url), await rawClient(silent.url)]
     await x.query(`set work_mem = '7MB'`)
     await y.query('begin')
-    proxy.fault = { is: 'dark', at: /set_config/, moment: 'before' }
+    proxy.fault = { is: 'dark', at: /set_config\('work_mem'/, moment: 'before' }
     x.send(query('select 1'))
-    await proxy.saw(/set_config/)
+    await proxy.saw(/set_config\('work_mem'/)
     await cancel(x)
     expect(await x.ready()).toEqual(['E 57014', 'Z I'])
     proxy.cut()
@@ -347,9 +347,9 @@ describe('failures', () => {
       await x.query(`set work_mem = '7MB'`)
       await using y = await rawClient(patient.url)
       await y.query('begin')
-      proxy.fault = { is: 'dark', at: /set_config/, moment: 'before', times: 1 }
+      proxy.fault = { is: 'dark', at: /set_config\('work_mem'/, moment: 'before', times: 1 }
       x.send(query('select 7'))
-      await proxy.saw(/set_config/)
+      await proxy.saw(/set_config\('work_mem'/)
       clock.advance(61_000)
       expect(await x.ready()).toContain('D(7)')
       expect(await x.query('show work_mem')).toContain('D(7MB)')

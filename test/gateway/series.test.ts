@@ -413,6 +413,8 @@ describe('prepared statements', () => {
     await database.query('create table going (x int)')
     client.send(parse('going', 'select * from going'), sync())
     expect(await client.ready()).toEqual(['1', 'Z I'])
+    // Behind it nothing is asked about the connection any more.
+    await client.query('select 1')
     await database.query('drop table going')
     // On another connection it has to be prepared again.
     await database.query(

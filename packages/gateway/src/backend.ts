@@ -211,7 +211,7 @@ export class Backend {
   #reopenOwn(): void {
     for (const listener of this.#listeners.values()) listener.reopen(new Error('the origin is elsewhere'))
     for (const control of this.#controls.values()) control.reset()
-    for (const suspects of this.#suspects.values()) suspects.forget()
+    for (const suspects of this.#suspects.values()) suspects.change('yes')
   }
 
   /** The one connection for the gateway's own questions in a database. */

@@ -21,7 +21,8 @@ const parameterName = /^[a-z_][\w$]*(\.[a-z_][\w$]*)+$/
 const notAllowed = /^(28|42)/
 
 const refreshMs = 60_000
-const retryMs = 1_000
+/** After a failure, or a change that is not sure to be one. */
+const againMs = 1_000
 
 type Rows = readonly (readonly (string | null)[])[]
 
@@ -46,8 +47,10 @@ export class Suspects {
   #parameters: ReadonlySet<string> | null = null
   /** When it is time to read. */
   #dueAt = -Infinity
-  /** How often it was forgotten. */
+  /** How many changes were told of; what is known was read after so many; what was read before that many is wrong. */
   #changes = 0
+  #readAfter = 0
+  #wrongBefore = 0
   #reading: Promise<void> | null = null
 
   constructor(query: (sql: string) => Promise<Rows>, now: () => number) {
@@ -55,21 +58,26 @@ export class Suspects {
     this.#now = now
   }
 
-  /** True if a statement may change the session by what it calls or mentions. */
-  has({ functions, mentions }: Pick<StatementPlan, 'functions' | 'mentions'>): boolean {
+  /**
+   * True if a statement may change the session by what it calls or mentions.
+   *
+   * @param after what {@link change} gave to who asks: what was read before is not enough for them
+   */
+  has({ functions, mentions }: Pick<StatementPlan, 'functions' | 'mentions'>, after: number = 0): boolean {
     if (functions.length === 0 && mentions?.length === 0) return false
     if (this.#now() >= this.#dueAt) void this.#read()
     const known = this.#known
     if (known === null) return functions.length > 0 || !this.#denied
     const { objects, everything } = known
-    let has =
-      everything || (objects.size > 0 && (mentions === null || mentions.some(name => objects.has(name))))
+    const isOne = (name: string) => objects.has(name)
+    let has = everything || after > this.#readAfter
+    if (objects.size > 0) has ||= mentions === null || mentions.some(isOne)
     for (const written of functions) {
       const name = written.slice(written.lastIndexOf('.') + 1)
       if (known.functions.get(name) !== false) has = true
       if (known.functions.has(name)) continue
       this.#missed.add(name)
-      this.forget()
+      this.change('yes')
     }
     return has
   }
@@ -77,18 +85,31 @@ export class Suspects {
   /**
    * The names with a dot of the parameters that they may set: of all of them, for they call each other. Null if they
    * can't be read.
+   *
+   * @param after as for {@link has}
    */
-  async parameters(): Promise<ReadonlySet<string> | null> {
-    // What is being read may be forgotten meanwhile.
-    for (let tries = 0; tries < 2 && this.#known === null; tries++) await this.#read()
+  async parameters(after: number = 0): Promise<ReadonlySet<string> | null> {
+    // What is being read may be out of date already.
+    for (let tries = 0; tries < 2 && (this.#known === null || after > this.#readAfter); tries++)
+      await this.#read()
     return this.#parameters
   }
 
-  /** The schema has changed. */
-  forget(): void {
-    this.#known = null
+  /**
+   * A statement of this kind has been sent, or has committed. If it makes code, nothing is known until it has been read
+   * again; if perhaps, that holds for who sent it, and others wait for no one.
+   *
+   * @returns for `has` and `parameters`
+   */
+  change(makesCode: StatementPlan['makesCode']): number {
+    if (makesCode === 'no') return 0
     this.#changes++
-    this.#dueAt = -Infinity
+    if (makesCode === 'yes') {
+      this.#known = null
+      this.#wrongBefore = this.#changes
+      this.#dueAt = -Infinity
+    } else this.#dueAt = Math.min(this.#dueAt, this.#now() + againMs)
+    return this.#changes
   }
 
   #read(): Promise<void> {
@@ -100,15 +121,19 @@ export class Suspects {
   }
 
   async #readAll(): Promise<void> {
-    const changes = this.#changes
+    const after = this.#changes
     try {
       const rows = await this.#query(unseenSql)
       this.#denied = false
-      // What was forgotten meanwhile is read again.
-      if (this.#changes === changes) this.#learn(rows)
+      if (after < this.#wrongBefore) {
+        this.#dueAt = -Infinity
+        return
+      }
+      this.#readAfter = after
+      this.#learn(rows)
     } catch (error) {
       // What is known stays known: a connection may be lost at any time.
-      this.#dueAt = this.#now() + retryMs
+      this.#dueAt = this.#now() + againMs
       this.#denied = isDenied(error)
       if (this.#known === null) this.#parameters = null
     }

@@ -187,8 +187,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   /** Whether the client's encoding is one whose bytes mean what they look like, and in which values that was read. */
   #asciiSafe = true
   #encodingIn: Values | null = null
-  /** A transaction that may have changed the schema is not over. */
-  #changedSchema = false
+  /** Whether the transaction that is not over makes code, and at which change of the schema its client's last one did. */
+  #makesCode: StatementPlan['makesCode'] = 'no'
+  #changedAt = 0
   /** The server takes COPY data. */
   #copying = false
   /** What the next series lacks can't be prepared before it: its error is told in its place. */
@@ -953,15 +954,20 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #onPlan(plan: StatementPlan): void {
     const { suspects } = this.#options
     if (plan.changesSchema) {
-      suspects.forget()
-      this.#changedSchema = true
+      if (plan.makesCode === 'yes' || this.#makesCode === 'no') this.#makesCode = plan.makesCode
+      this.#noteChange()
       // Event triggers may run, and what it makes until others see it.
       this.#traces.onUnknown()
-    } else if (suspects.has(plan)) this.#traces.onUnknown()
+    } else if (suspects.has(plan, this.#changedAt)) this.#traces.onUnknown()
     this.#unitTouches |= plan.touches
     this.#unitNeeds |= plan.needs
     this.#traces.onPlan(plan)
     if (plan.copiesIn || plan.statements < 0) this.#mayCopyIn = true
+  }
+
+  /** Whoever reads the schema before the commit sees what it was before: it is said when sent, and when committed. */
+  #noteChange(): void {
+    if (this.#makesCode !== 'no') this.#changedAt = this.#options.suspects.change(this.#makesCode)
   }
 
   #watchTags(exchange: Exchange): void {
@@ -1015,9 +1021,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (this.#client.streaming > 0 && !this.#client.dropping) return
     if (server.pipeline.status !== 'I' || this.#lingers) return
     const traces = this.#traces
-    // Whoever read it since the change was sent saw what it was before.
-    if (this.#changedSchema) this.#options.suspects.forget()
-    this.#changedSchema = false
+    this.#noteChange()
+    this.#makesCode = 'no'
     if (traces.touched !== 0) this.#probe(server)
     else if (!traces.keeps) this.#letGo(server)
     if (this.#channels?.hasNews) this.#tellNews()
@@ -1068,7 +1073,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     }
     if (this.#phase !== 'leaving') this.#phase = 'preparing'
     this.#options.suspects
-      .parameters()
+      .parameters(this.#changedAt)
       .then(parameters => {
         if (this.#phase === 'over') return
         // It may have what nobody can name: no other client must meet it.

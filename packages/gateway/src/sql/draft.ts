@@ -24,6 +24,7 @@ export class Draft {
   unknownSettings = false
   copiesIn = false
   changesSchema = false
+  makesCode: StatementPlan['makesCode'] = 'no'
   readonly named: StatementPlan['named'][number][] = []
   readonly channels: StatementPlan['channels'][number][] = []
   readonly #customSettings = new Set<string>()
@@ -43,6 +44,12 @@ export class Draft {
   callsUnknown(name: string): void {
     this.#functions.add(name)
     this.touches |= Touches.sequences
+  }
+
+  /** DDL, or what may do some. */
+  defines(makesCode: StatementPlan['makesCode']): void {
+    this.changesSchema = true
+    if (makesCode === 'yes' || this.makesCode === 'no') this.makesCode = makesCode
   }
 
   /** A relation, a type or an operator. */
@@ -76,6 +83,7 @@ export class Draft {
       unknownSettings: this.unknownSettings,
       copiesIn: this.copiesIn,
       changesSchema: this.changesSchema,
+      makesCode: this.makesCode,
       named: this.named,
       channels: this.channels,
       functions: [...this.#functions],

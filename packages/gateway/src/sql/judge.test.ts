@@ -206,6 +206,21 @@ test.each([
 })
 
 test.each([
+  ['no', 'SELECT 1'],
+  ['no', 'CREATE TEMP TABLE t (a int)'],
+  ['no', 'SELECT 1 INTO TEMP t'],
+  ['no', 'CREATE TEMP VIEW v AS SELECT 1; DROP TABLE t; GRANT SELECT ON t TO r; COMMENT ON TABLE t IS NULL'],
+  ['perhaps', 'CALL p(); DROP TABLE t'],
+  ['perhaps', 'DO $$ $$'],
+  ['yes', 'DO $$ $$; CREATE TABLE t (a d); CALL p()'],
+  ['yes', 'SELECT 1::d INTO t'],
+  ['yes', 'CREATE TRIGGER t BEFORE INSERT ON u EXECUTE FUNCTION f()'],
+  ['yes', 'ALTER TABLE t ADD CHECK (f(a))'],
+])('%s code that others run without saying so is made by %s', (makesCode, sql) => {
+  expect(planOf(sql).makesCode).toBe(makesCode)
+})
+
+test.each([
   ['SELECT 1, now()', []],
   ['SELECT a FROM t JOIN s."T 2" u USING (a), pg_catalog.pg_class', ['t', 'T 2']],
   ['WITH w AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM w', ['u', 'w', 't']],

@@ -55,7 +55,7 @@ const visits: { readonly [kind: string]: (draft: Draft, node: never) => void } =
   SelectStmt: (draft, node: { intoClause?: IntoClause }) => {
     if (!node.intoClause) return
     draft.touches |= Touches.temporary
-    draft.changesSchema = true
+    draft.defines(isTemporary(node.intoClause.rel) ? 'no' : 'yes')
   },
   InsertStmt: draft => draft.touch(Touches.sequences),
   MergeStmt: draft => draft.touch(Touches.sequences),
@@ -134,7 +134,7 @@ export function judge(statements: NonNullable<ParseResult['stmts']>): StatementP
   for (const { stmt } of statements) {
     if (!stmt) continue
     const kind = Object.keys(stmt)[0] ?? ''
-    if (!plainStatements.has(kind)) onDefinition(draft, kind)
+    if (!plainStatements.has(kind)) onDefinition(draft, kind, Object.values(stmt)[0])
     walk(draft, stmt)
   }
   return draft.plan(statements.length)
@@ -151,15 +151,32 @@ function walk(draft: Draft, node: object): void {
 }
 
 /** DDL, or what may do some (DO, CALL). What it creates is temporary if the search_path begins with pg_temp, whatever the text says. */
-function onDefinition(draft: Draft, kind: string): void {
-  draft.changesSchema = true
+function onDefinition(draft: Draft, kind: string, node: Definition = {}): void {
+  if (kind === 'DoStmt' || kind === 'CallStmt') draft.defines('perhaps')
+  else {
+    const made = node.relation ?? node.sequence ?? node.view ?? node.into?.rel
+    const makesCode = /^Create|^View/.test(kind)
+      ? !isTemporary(made)
+      : !/^(Comment|Drop|Grant|SecLabel)/.test(kind)
+    draft.defines(makesCode ? 'yes' : 'no')
+  }
   if (!/^(Alter|Comment|Grant|Rename|SecLabel)/.test(kind)) draft.touch(Touches.temporary)
 }
+
+/** What it makes, if that is a relation. */
+interface Definition {
+  readonly relation?: RangeVar
+  readonly sequence?: RangeVar
+  readonly view?: RangeVar
+  readonly into?: IntoClause
+}
+
+const isTemporary = (relation: RangeVar | undefined): boolean => relation?.relpersistence === 't'
 
 function onRelation(draft: Draft, node: RangeVar): void {
   if (node.relname && node.schemaname !== 'pg_catalog') draft.mentions(node.relname)
   if (node.relname === 'pg_prepared_statements') draft.needs |= Needs.statementNames
-  if (node.relpersistence === 't') draft.touch(Touches.temporary)
+  if (isTemporary(node)) draft.touch(Touches.temporary)
 }
 
 /** Of a type, or an operator. */

@@ -57,6 +57,11 @@ export interface StatementPlan {
   readonly copiesIn: boolean
   /** It may change what other statements mean: CREATE, ALTER, DROP and so on. */
   readonly changesSchema: boolean
+  /**
+   * It may make code that others run without saying so, as `mentions` tells: CREATE and ALTER of what is not temporary.
+   * Perhaps: DO, CALL, and texts that can't be read, of which few do.
+   */
+  readonly makesCode: 'no' | 'perhaps' | 'yes'
   /** What it says of prepared statements by name, in its order. A name is a string of the bytes that the client wrote. */
   readonly named: readonly { readonly does: 'prepare' | 'execute' | 'deallocate'; readonly name: string }[]
   /** The channels that it LISTENs to or UNLISTENs (`*` for all), in their order. */

@@ -36,12 +36,9 @@ export function judgeWords(shape: string, whole: boolean): StatementPlan {
   const draft = new Draft()
   if (!whole) {
     draft.runsUnseen()
-    draft.changesSchema = true
-    if (insertOfRows.test(shape)) {
-      // So does the rest go on, in all likelihood; and the server is asked all the same.
-      draft.changesSchema = false
-      draft.unknownSettings = false
-    }
+    // So does the rest go on, in all likelihood; and the server is asked all the same.
+    if (insertOfRows.test(shape)) draft.unknownSettings = false
+    else draft.defines('perhaps')
   }
   // A semicolon in a quoted identifier makes two statements of one, of which the second begins with anything.
   for (const statement of shape.split(';')) if (statement !== '') judgeStatement(statement.trimStart(), draft)
@@ -54,25 +51,25 @@ export function judgeBlindly(text: string): StatementPlan {
   const draft = new Draft()
   draft.runsUnseen()
   draft.needs |= Needs.statementNames | Needs.backendSignal
-  draft.changesSchema = schemaWords.test(text)
+  if (schemaWords.test(text)) draft.defines('yes')
   if (/^\s*load\b/i.test(text)) draft.touch(Touches.load)
   return draft.plan(-1)
 }
 
 function judgeStatement(statement: string, draft: Draft): void {
   if (definitions.test(statement)) {
-    draft.changesSchema = true
+    draft.defines('yes')
     draft.touch(Touches.temporary | Touches.sequences)
   } else if (!queries.test(statement)) {
     draft.runsUnseen()
-    draft.changesSchema = true
+    draft.defines('perhaps')
     if (/^load\b/.test(statement)) draft.touch(Touches.load)
   } else {
     if (/\b(?:insert|update|delete|merge|copy)\b/.test(statement)) draft.touch(Touches.sequences)
     if (/^copy\b.*\bfrom stdin\b/.test(statement)) draft.copiesIn = true
     if (/(?<!\b(?:insert|merge) )\binto\b/.test(statement)) {
       draft.touch(Touches.temporary)
-      draft.changesSchema = true
+      draft.defines('yes')
     }
     if (/^explain\b.*\b(?:create|declare|execute)\b/.test(statement)) draft.runsUnseen()
   }
