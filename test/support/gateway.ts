@@ -50,7 +50,7 @@ export async function startGateway(
         ...{ database, anyDatabase: false },
         ...{ user: decodeURIComponent(username), password: decodeURIComponent(password), users: [] },
         ...{ auth: 'scram', roles: 'pg_authid', authRefreshMs: 30_000 },
-        ...{ mode: 'transaction', sessionUsers: [] },
+        ...{ mode: 'transaction', databaseModes: new Map(), userModes: new Map() },
         ...{ connectionLimit: 20, minSize: 0, queueLimit: 10_000, statementLimit: 200 },
         ...{ waitTimeoutMs: 10_000, connectTimeoutMs: 5_000, queryTimeoutMs: 60_000 },
         ...{ idleInTransactionTimeoutMs: 0, idleTimeoutMs: 600_000, maxLifetimeMs: 3_600_000 },

@@ -24,6 +24,9 @@ import type { Clock } from './transport/clock.ts'
 import type { Lookup } from './transport/lookup.ts'
 import type { Transport } from './transport/transport.ts'
 
+/** How long a client keeps a server connection: for a transaction, or as long as it is there. */
+export type PoolMode = 'transaction' | 'session'
+
 /** One origin and who may use it how. Times in ms; 0 is no limit where a limit is one. */
 export interface OriginOptions {
   /** How clients may call it besides by its database's name: binding and id. */
@@ -39,8 +42,10 @@ export interface OriginOptions {
   /** Roles of the origin may come in, by what pg_authid (or this query with `$1`) says of them. */
   readonly roles: 'none' | RoleSource
   readonly authRefreshMs: number
-  readonly mode: 'transaction' | 'session'
-  readonly sessionUsers: readonly string[]
+  readonly mode: PoolMode
+  /** Of a database, and of a user in any of them, where that is another one. The user's comes first. */
+  readonly databaseModes: ReadonlyMap<string, PoolMode>
+  readonly userModes: ReadonlyMap<string, PoolMode>
   readonly connectionLimit: number
   readonly minSize: number
   readonly queueLimit: number

@@ -200,10 +200,10 @@ export class Gateway {
   /** What all sessions of a place have in common. */
   #sessionsOf(place: Place, backend: Backend): SessionOptions {
     const { pool, user, database } = place
-    const { sessionUsers, mode, queryTimeoutMs, idleInTransactionTimeoutMs } = backend.options
+    const { mode, databaseModes, userModes, queryTimeoutMs, idleInTransactionTimeoutMs } = backend.options
     place.sessions ??= {
       ...{ pool, user, queryTimeoutMs, idleInTransactionTimeoutMs, time: this.#time },
-      mode: sessionUsers.includes(user) ? 'session' : mode,
+      mode: userModes.get(user) ?? databaseModes.get(database) ?? mode,
       planOf: this.#surroundings.planOf,
       suspects: backend.suspectsOf(database),
       listener: () => backend.listenerOf(database),

@@ -27,7 +27,8 @@ const longestMs = 300_000
 const originOf = (database: string, auth: OriginOptions['auth']): OriginOptions => ({
   ...{ names: [database], origin: { addresses: [{ host: 'played', port: 5432 }], sslmode: 'disable' } },
   ...{ database, anyDatabase: false, user, password: 'secret', users: [], auth, roles: 'none' },
-  ...{ authRefreshMs: 30_000, mode: 'transaction', sessionUsers: [], connectionLimit: 2, minSize: 0 },
+  ...{ authRefreshMs: 30_000, connectionLimit: 2, minSize: 0 },
+  ...{ mode: 'transaction', databaseModes: new Map(), userModes: new Map() },
   ...{ queueLimit: 100, statementLimit: 50, waitTimeoutMs, connectTimeoutMs, queryTimeoutMs },
   ...{ idleInTransactionTimeoutMs: 5_000, idleTimeoutMs: 600_000, maxLifetimeMs: 3_600_000 },
 })

@@ -1,7 +1,7 @@
 /** docs/configuration.md and the schema say the same: every key, in the same order, with the same default. */
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { caching, configuration, hyperdrive, origin, tls, user } from './schema.ts'
+import { caching, configuration, database, hyperdrive, origin, tls, user } from './schema.ts'
 import type { TableShape } from './shape.ts'
 
 const page = await readFile(new URL('../../../../docs/configuration.md', import.meta.url), 'utf8')
@@ -30,6 +30,7 @@ test.each<[string, TableShape]>([
   ['### `[tls]`', tls],
   ['## `[[hyperdrive]]`', hyperdrive],
   ['### `[hyperdrive.origin]`', origin],
+  ['### `[[hyperdrive.database]]`', database],
   ['### `[[hyperdrive.user]]`', user],
   ['### `[hyperdrive.caching]`', caching],
 ])('%s', (heading, shape) => {

@@ -1,13 +1,20 @@
 /** One `[[hyperdrive]]`, as the gateway takes it: who may use which origin how. */
 import { parseVerifier, type ScramVerifier } from '@sluice/wire/authentication'
 import { originOf } from './origin.ts'
-import type { hyperdrive as shape, user as userShape } from './schema.ts'
+import type {
+  database as databaseShape,
+  poolModes,
+  hyperdrive as shape,
+  user as userShape,
+} from './schema.ts'
 import type { Section } from './shape.ts'
 
 export type OriginConfig = Awaited<ReturnType<typeof originConfig>>
 
 type Hyperdrive = Section<typeof shape.keys>
+type Database = Section<typeof databaseShape.keys>
 type User = Section<typeof userShape.keys>
+type PoolMode = (typeof poolModes)[number]
 
 /**
  * What gateway.ts calls OriginOptions, and `caching`.
@@ -27,7 +34,8 @@ export async function originConfig(section: Hyperdrive, folder: string) {
     roles: rolesOf(section),
     authRefreshMs: values.auth_refresh,
     mode: values.pool_mode,
-    sessionUsers: sessionUsers(section),
+    databaseModes: databaseModes(section, place.database),
+    userModes: modesOf(section.values.user),
     connectionLimit: values.origin_connection_limit,
     minSize: minSizeOf(section),
     queueLimit: values.queue_limit,
@@ -94,14 +102,26 @@ function verifierOf(user: User, auth: string): ScramVerifier | undefined {
   )
 }
 
-function sessionUsers(section: Hyperdrive): string[] {
-  return section.values.user.flatMap(each => {
-    const { name, pool_mode } = each.values
-    if (pool_mode === 'transaction' && section.values.pool_mode === 'session')
+function databaseModes(section: Hyperdrive, own: string): Map<string, PoolMode> {
+  const { any_database, database: databases } = section.values
+  const seen = new Set<string>()
+  for (const each of databases) {
+    const { name } = each.values
+    if (seen.has(name)) each.fail('name', `is listed twice: ${JSON.stringify(name)}`)
+    seen.add(name)
+    if (!any_database && name !== own)
       each.fail(
-        'pool_mode',
-        'is "transaction", but that of its [[hyperdrive]] is "session": set that one to "transaction", and "session" for the users that need it',
+        'name',
+        `is a database that no client may use: ${JSON.stringify(name)}. The origin's is ${JSON.stringify(own)}; any_database = true lets clients use all of the server`,
       )
-    return pool_mode === 'session' ? [name] : []
-  })
+  }
+  return modesOf(databases)
 }
+
+/** Those that have one of their own. */
+const modesOf = (sections: readonly (Database | User)[]): Map<string, PoolMode> =>
+  new Map(
+    sections.flatMap(({ values: { name, pool_mode } }) =>
+      pool_mode === undefined ? [] : [[name, pool_mode]],
+    ),
+  )

@@ -32,7 +32,7 @@ describe('what is taken', () => {
           origin: { addresses: [{ host: 'db.example.com', port: 5432 }], sslmode: 'prefer' },
           ...{ database: 'app', user: 'app', password: 'secret', anyDatabase: false },
           ...{ users: [], auth: 'scram', roles: 'pg_authid', authRefreshMs: 30_000 },
-          ...{ mode: 'transaction', sessionUsers: [] },
+          ...{ mode: 'transaction', databaseModes: new Map(), userModes: new Map() },
           ...{ connectionLimit: 60, minSize: 5, queueLimit: 10_000, statementLimit: 200 },
           ...{ waitTimeoutMs: 30_000, connectTimeoutMs: 15_000, queryTimeoutMs: 60_000 },
           ...{ idleInTransactionTimeoutMs: 0, idleTimeoutMs: 600_000, maxLifetimeMs: 3_600_000 },
@@ -90,7 +90,25 @@ pool_mode = "session"`
       { name: 'b', verifier: expect.objectContaining({ iterations: 4096 }) },
     ])
     // Without a password it must not be listed: it would come in with an empty one.
-    expect(first!.sessionUsers).toEqual(['migrator'])
+    expect(first!.userModes).toEqual(new Map([['migrator', 'session']]))
+  })
+
+  test('a mode for an origin, for one of its databases, for a user', async () => {
+    const toml = `${minimal}any_database = true
+pool_mode = "session"
+[[hyperdrive.database]]
+name = "shop"
+pool_mode = "transaction"
+[[hyperdrive.database]]
+name = "plain"
+[[hyperdrive.user]]
+name = "web"
+pool_mode = "transaction"`
+    expect((await read(toml)).origins[0]).toMatchObject({
+      mode: 'session',
+      databaseModes: new Map([['shop', 'transaction']]),
+      userModes: new Map([['web', 'transaction']]),
+    })
   })
 
   test('min_size gives way to a smaller limit', async () => {
@@ -187,8 +205,12 @@ describe('what is refused, in one line', () => {
       'sluice.toml:6: verifier is as pg_authid.rolpassword has it: SCRAM-SHA-256$',
     ],
     [
-      hyperdriveWith('pool_mode = "session"\n[[hyperdrive.user]]\nname = "a"\npool_mode = "transaction"'),
-      'sluice.toml:7: pool_mode is "transaction", but that of its [[hyperdrive]] is "session": ',
+      hyperdriveWith('[[hyperdrive.database]]\nname = "a"\npool_mode = "session"'),
+      'sluice.toml:5: name is a database that no client may use: "a". The origin\'s is "app"; any_database',
+    ],
+    [
+      hyperdriveWith('[[hyperdrive.database]]\nname = "app"\n[[hyperdrive.database]]\nname = "app"'),
+      'sluice.toml:7: name is listed twice: "app"',
     ],
     [`${minimal}${minimal}`, 'sluice.toml:5: binding "HYPERDRIVE" is that of another [[hyperdrive]] too'],
     [
@@ -274,6 +296,7 @@ test('whatever a file holds, it is read or it is a ConfigError of one line', asy
       '[tls]',
       '[[hyperdrive]]',
       '[hyperdrive.origin]',
+      '[[hyperdrive.database]]',
       '[[hyperdrive.user]]',
       '[hyperdrive.caching]',
       '[a.b]',

@@ -22,6 +22,11 @@ export const origin = table('[hyperdrive.origin]', {
   sslkey: text,
 })
 
+export const database = table('[[hyperdrive.database]]', {
+  name: required(text),
+  pool_mode: oneOf(poolModes),
+})
+
 export const user = table('[[hyperdrive.user]]', {
   name: required(text),
   password: secret(text),
@@ -60,6 +65,7 @@ export const hyperdrive = table('[[hyperdrive]]', {
   roles: standard(oneOf(['origin', 'listed']), 'origin'),
   auth_query: text,
   auth_refresh: standard(duration('0s'), '30s'),
+  database: list(database),
   user: list(user),
   caching: always(caching),
 })
