@@ -501,6 +501,10 @@ describe('prepared statements', () => {
     expect(await client.query('prepare d2 as select 4')).toEqual(['E 42P05', 'Z I'])
     expect(await client.query('select 1/0; deallocate d2')).toEqual(['E 22012', 'Z I'])
     expect(await client.query('explain (costs off) execute d2(5)')).toContain('D(Result)')
+    client.send(query('execute d2(5)'), query('select 6'), bind('', 'd2', '7'), execute(), sync())
+    expect(await client.ready()).toEqual(['T(int4)', 'D(5)', 'C(SELECT 1)', 'Z I'])
+    expect(await client.ready()).toEqual(['T(?column?)', 'D(6)', 'C(SELECT 1)', 'Z I'])
+    expect(await client.ready()).toEqual(['2', 'D(7)', 'C(SELECT 1)', 'Z I'])
     expect(await client.query('deallocate d2; prepare d2 as select 6; execute d2')).toEqual([
       ...['C(DEALLOCATE)', 'C(PREPARE)', 'T(?column?)', 'D(6)', 'C(SELECT 1)', 'Z I'],
     ])

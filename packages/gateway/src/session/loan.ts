@@ -42,8 +42,8 @@ export class Loan {
     })
   }
 
-  /** The Query is over: `names` loses what was deallocated, and the server the rest. */
-  takeBack(server: ServerConnection, names: Names, tags: readonly string[]): void {
+  /** The Query has answered, so far as these tags tell: `names` loses what was deallocated. */
+  settle(names: Names, tags: readonly string[]): void {
     const deallocated = this.#named.filter(({ does }) => does === 'deallocate').values()
     for (const tag of tags) {
       if (tag === 'DEALLOCATE ALL' || tag === 'DISCARD ALL') this.#lent.clear()
@@ -51,6 +51,10 @@ export class Loan {
       const { value } = deallocated.next()
       if (value && this.#lent.delete(value.name)) names.delete(value.name)
     }
+  }
+
+  /** The server loses what is left. */
+  takeBack(server: ServerConnection): void {
     if (this.#lent.size > 0)
       send(server, () => {
         for (const name of this.#lent) sendClose(server, name)

@@ -976,8 +976,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   }
 
   #onTags(tags: readonly string[], failed: boolean): void {
-    if (this.#server) this.#loan?.takeBack(this.#server, this.#names, tags)
-    this.#loan = null
+    this.#loan?.settle(this.#names, tags)
     for (const tag of tags)
       if (tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL') {
         this.#names.clear()
@@ -1017,6 +1016,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     }
     this.#phase = 'ready'
     this.#names.settle()
+    this.#loan?.takeBack(server)
+    this.#loan = null
     // COPY data may have failed before its end was here: half a message must not be met by what somebody else sends.
     if (this.#client.streaming > 0 && !this.#client.dropping) return
     if (server.pipeline.status !== 'I' || this.#lingers) return
