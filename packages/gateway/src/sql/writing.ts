@@ -16,10 +16,11 @@
  * never too little. Two promises are believed, because PostgreSQL and whoever declared them answer for them: a function
  * that is STABLE or IMMUTABLE changes nothing, and neither do the functions of types and indexes.
  * What a statement does by checking foreign keys changes nothing.
+ * How it is asked: {@link Writings} of writing/.
  * Not here: when it commits, and what becomes of the cache (cache/).
  */
 import type { Catalogue, Oid } from '../catalogue/index.ts'
-import type { KeyColumn } from './reading.ts'
+import type { Dependencies, RowRead } from './reading.ts'
 
 /** In which names a client writes. */
 export interface WriteContext {
@@ -32,8 +33,11 @@ export interface WriteContext {
 export interface Writes {
   /** Relations any rows of which may have changed, their partitions, children and ancestors included. */
   readonly tables: readonly Oid[]
-  /** Of relations that are not in `tables`: rows that may have changed, or come or gone. */
-  readonly rows: readonly RowWrite[]
+  /**
+   * Of relations that are not in `tables`: rows that may have changed, or come or gone. A parameter's `valueType` is 0:
+   * what the client declared, or else the key's.
+   */
+  readonly rows: readonly RowRead[]
   /** Relations that are not in `tables`, to which rows were added: none that was there has changed. */
   readonly inserts: readonly Oid[]
   /** A sentence for a user: why more may have changed than is said here. */
@@ -44,17 +48,12 @@ export interface Writes {
   readonly commits: boolean
 }
 
-/** The row with this key; if a value can't be read for certain, any row of the relation. */
-export interface RowWrite {
-  readonly relation: Oid
-  /** In the primary key's order. */
-  readonly key: readonly WrittenKey[]
-}
-
-/** `valueType` is 0 for a parameter: what the client declared, or else the key's. */
-export interface WrittenKey extends KeyColumn {
-  /** It is compared with the column as it is; or it becomes the column's value, which may round it or cut it off. */
-  readonly by: 'comparison' | 'assignment'
+/** What a statement with these values has written: what is to be bumped when it has committed. */
+export interface Written {
+  readonly tables: readonly Oid[]
+  /** Key values as in `Dependencies`. */
+  readonly rows: Dependencies['rows']
+  readonly inserts: readonly Oid[]
 }
 
 export const writesNothing: Writes = {

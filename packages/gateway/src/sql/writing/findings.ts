@@ -6,7 +6,8 @@
  */
 import type { Catalogue, Oid, Relation, Routine } from '../../catalogue/index.ts'
 import type { Parser } from '../parser.ts'
-import { type RowWrite, type Writes, writesNothing } from '../writing.ts'
+import type { RowRead } from '../reading.ts'
+import { type Writes, writesNothing } from '../writing.ts'
 
 /** The parser, as far as it is needed. */
 export type Texts = Pick<Parser, 'parse' | 'parsePlpgsql'>
@@ -28,7 +29,7 @@ export interface Change {
   /** That are assigned to by an update. */
   readonly columns: ReadonlySet<string> | 'any'
   /** No other rows; null if they can't be told. */
-  readonly rows: readonly RowWrite[] | null
+  readonly rows: readonly RowRead[] | null
   readonly path: Path
 }
 
@@ -49,11 +50,12 @@ export class Findings {
   readonly texts: Texts
   readonly tables = new Set<Oid>()
   readonly inserts = new Set<Oid>()
-  readonly rows: RowWrite[] = []
+  readonly rows: RowRead[] = []
   ddl = false
   commits = false
   #opaque: string | null = null
   readonly #tasks: Task[] = []
+  #at = 0
   readonly #added = new Set<string>()
 
   constructor(catalogue: Catalogue, texts: Texts) {
@@ -74,7 +76,7 @@ export class Findings {
   }
 
   next(): Task | undefined {
-    return this.#tasks.pop()
+    return this.#tasks[this.#at++]
   }
 
   writes(): Writes {
@@ -110,6 +112,6 @@ function keyOf(task: Task): string {
   }
 }
 
-const distinct = (rows: readonly RowWrite[]): readonly RowWrite[] => [
+const distinct = (rows: readonly RowRead[]): readonly RowRead[] => [
   ...new Map(rows.map(row => [JSON.stringify(row), row])).values(),
 ]

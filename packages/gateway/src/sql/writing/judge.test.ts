@@ -144,7 +144,7 @@ describe('a statement that says what it writes', () => {
     // Rows by their keys, and rows added
     ["insert into users values (100, 'x')", 'users[100]'],
     ["insert into users (name, id) values ('x', $105) returning id", 'users[$105]'],
-    ["insert into users (id, name) values (101, 'x'), (102, 'y')", '+users'],
+    ["insert into users (id, name) values (101, 'x'), (102, 'y')", 'users[101] users[102]'],
     ['insert into users (id) values ($108), ($109)', 'users[$108] users[$109]'],
     ['insert into posts (title) values (null) returning *', '+posts'],
     ["insert into posts (user_id, title) select id, 'new' from users", '+posts'],

@@ -1,25 +1,27 @@
 /** Judges what statements write: looks at them, and then at all that they set off (see ../writing.ts). */
-import type { ParseResult } from 'libpg-query'
+import type { ParamRef, ParseResult } from 'libpg-query'
 import type { Catalogue, Relation } from '../../catalogue/index.ts'
 import type { WriteContext, Writes } from '../writing.ts'
 import { Findings, type Path, storedNames, type Task, type Texts } from './findings.ts'
 import { onChange } from './relations.ts'
 import { onCall } from './routines.ts'
-import type { LiteralAt } from './rows.ts'
+import type { Places } from './rows.ts'
 import { onStatement, walk } from './statements.ts'
 
 export type Statements = NonNullable<ParseResult['stmts']>
 
-/** @param literalAt as the verdict's user will count the literals; without it, only parameters tell a row's key */
+/** @param literalAt as who uses the verdict counts literals; without it, only parameters tell a row's key */
 export function judgeWrites(
   statements: Statements,
   context: WriteContext,
   texts: Texts,
-  literalAt: LiteralAt = () => undefined,
+  literalAt: Places['literalAt'] = () => undefined,
 ): Writes {
   const { catalogue, searchPath: path } = context
   const found = new Findings(catalogue, texts)
-  for (const { stmt } of statements) if (stmt) onStatement(found, stmt, { names: path, path, literalAt })
+  const uses = usesOfParameters(statements)
+  const places: Places = { literalAt, standsOnce: parameter => uses.get(parameter) === 1 }
+  for (const { stmt } of statements) if (stmt) onStatement(found, stmt, { names: path, path, places })
   if (statements.length > 0) runsAnywhere(found, catalogue, context)
   for (let task = found.next(); task; task = found.next()) look(found, task)
   return found.writes()
@@ -35,7 +37,7 @@ function look(found: Findings, task: Task): void {
       break
     case 'call':
       onCall(found, task.routine, task.path, (tree, path) =>
-        walk(found, tree, { names: path, path, literalAt: null }),
+        walk(found, tree, { names: path, path, places: null }),
       )
       break
     case 'run':
@@ -59,8 +61,7 @@ function onRead(found: Findings, { view, rowSecurity, policies }: Relation, path
 function onText(found: Findings, { text, names, path }: Extract<Task, { does: 'run' }>): void {
   const statements = found.texts.parse(text)
   if (statements === null) found.opaque(`what it runs can't be read: ${text.trim().slice(0, 60)}`)
-  for (const { stmt } of statements ?? [])
-    if (stmt) onStatement(found, stmt, { names, path, literalAt: null })
+  for (const { stmt } of statements ?? []) if (stmt) onStatement(found, stmt, { names, path, places: null })
 }
 
 function runsAnywhere(found: Findings, catalogue: Catalogue, { searchPath: path }: WriteContext): void {
@@ -68,4 +69,15 @@ function runsAnywhere(found: Findings, catalogue: Catalogue, { searchPath: path 
     const routine = catalogue.routine(oid)
     if (routine) found.add({ does: 'call', routine, path })
   }
+}
+
+function usesOfParameters(node: object, uses: Map<number, number> = new Map()): ReadonlyMap<number, number> {
+  for (const [kind, child] of Object.entries(node)) {
+    if (typeof child !== 'object' || child === null) continue
+    if (kind === 'ParamRef') {
+      const { number = 0 } = child as ParamRef
+      uses.set(number, (uses.get(number) ?? 0) + 1)
+    } else usesOfParameters(child, uses)
+  }
+  return uses
 }

@@ -26,7 +26,10 @@ const parseExpression = 2
 const parseAssignments: readonly unknown[] = [3, 4, 5]
 
 /** Up to the assignment's sign: names, and subscripts that are as simple. */
-const assignmentTarget = /^[^\s=:()[\],;']+(?:\s*\.\s*[^\s=:()[\],;']+)*\s*(?:\[[\w$\s]*\]\s*)*:?=/
+const assignmentTarget = (() => {
+  const name = /(?:"(?:[^"]|"")*"|[^\s"'.:=,;()[\]]+)/.source
+  return new RegExp(`^${name}(?:\\s*\\.\\s*${name})*\\s*(?:\\[[\\w$\\s]*\\]\\s*)*:?=`)
+})()
 
 /** Statements and parts of them; all that they hold is looked at. */
 const seen = new Set(

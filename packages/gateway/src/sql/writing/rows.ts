@@ -2,14 +2,19 @@
 import type { InferClause, InsertStmt, Node, OnConflictClause, RangeVar } from 'libpg-query'
 import { type Catalogue, type Column, firstUserOid, type Relation } from '../../catalogue/index.ts'
 import * as is from '../reading/oids.ts'
-import type { ValueAt } from '../reading.ts'
-import type { RowWrite, WrittenKey } from '../writing.ts'
+import type { KeyColumn, RowRead, ValueAt } from '../reading.ts'
 import type { Path } from './findings.ts'
 
-/** Which literal stands at this byte of the text; undefined if it can't be found again in others of its shape. */
-export type LiteralAt = (location: number) => number | undefined
+/** How values are found in the text that is judged. */
+export interface Places {
+  /** Which literal stands at this byte; undefined if it can't be found again in other texts that share the verdict. */
+  literalAt(location: number): number | undefined
+  /** A parameter that stands in several places may have the type that another of them gives it. */
+  standsOnce(parameter: number): boolean
+}
 
-type By = WrittenKey['by']
+/** A value is compared with the column as it is, or becomes the column's. */
+type By = 'comparison' | 'assignment'
 
 /** Rows beyond this are not counted one by one. */
 const mostRows = 100
@@ -27,15 +32,15 @@ export function matchedRow(
   path: Path,
   relation: Relation,
   { relation: name, whereClause }: { relation?: RangeVar; whereClause?: Node },
-  literalAt: LiteralAt,
-): readonly RowWrite[] | null {
+  places: Places,
+): readonly RowRead[] | null {
   const values = new Map<string, Node>()
   for (const condition of conjuncts(whereClause)) {
     const pair = equality(catalogue, path, condition)
     const column = pair && columnName(pair.column, name)
     if (column) values.set(column, pair.value)
   }
-  return rowOf(catalogue, relation, column => values.get(column), 'comparison', literalAt)
+  return rowOf(catalogue, relation, column => values.get(column), 'comparison', places)
 }
 
 /** The rows that an INSERT … VALUES adds, if it says all their keys. */
@@ -43,19 +48,17 @@ export function insertedRows(
   catalogue: Catalogue,
   relation: Relation,
   { cols, selectStmt, override }: InsertStmt,
-  literalAt: LiteralAt,
-): readonly RowWrite[] | null {
+  places: Places,
+): readonly RowRead[] | null {
   const lists = selectStmt && 'SelectStmt' in selectStmt ? (selectStmt.SelectStmt.valuesLists ?? []) : []
   if (lists.length === 0 || lists.length > mostRows || override === 'OVERRIDING_USER_VALUE') return null
   const columns = cols
     ? cols.map(node => ('ResTarget' in node ? node.ResTarget.name : undefined))
     : relation.columns.map(({ name }) => name)
-  // Rows of literals are told apart by nothing but their number, which one shape does not have.
-  const find: LiteralAt = lists.length === 1 ? literalAt : () => undefined
-  const rows: RowWrite[] = []
+  const rows: RowRead[] = []
   for (const list of lists) {
     const items = 'List' in list ? (list.List.items ?? []) : []
-    const row = rowOf(catalogue, relation, column => items[columns.indexOf(column)], 'assignment', find)
+    const row = rowOf(catalogue, relation, column => items[columns.indexOf(column)], 'assignment', places)
     if (row === null) return null
     rows.push(...row)
   }
@@ -84,14 +87,14 @@ function rowOf(
   relation: Relation,
   valueFor: (column: string) => Node | undefined,
   by: By,
-  literalAt: LiteralAt,
-): readonly RowWrite[] | null {
-  const key: WrittenKey[] = []
+  places: Places,
+): readonly RowRead[] | null {
+  const key: KeyColumn[] = []
   for (const name of relation.primaryKey ?? []) {
     const column = relation.columns.find(column => column.name === name)
     const value = valueFor(name)
     if (!column || !value || !isComparable(catalogue, column, by)) return null
-    const written = keyOf(column, value, by, literalAt)
+    const written = keyOf(column, value, places)
     if (!written) return null
     key.push(written)
   }
@@ -102,16 +105,18 @@ function rowOf(
 const isComparable = (catalogue: Catalogue, { type, collation, typmod }: Column, by: By): boolean =>
   keyTypes.has(type) && catalogue.isDeterministic(collation) && (by === 'comparison' || typmod < 0)
 
-function keyOf({ name: column, type }: Column, value: Node, by: By, literalAt: LiteralAt): WrittenKey | null {
-  if ('ParamRef' in value)
-    return { column, type, by, value: { parameter: value.ParamRef.number ?? 0 }, valueType: 0 }
+function keyOf({ name: column, type }: Column, value: Node, places: Places): KeyColumn | null {
+  if ('ParamRef' in value) {
+    const { number: parameter = 0 } = value.ParamRef
+    return places.standsOnce(parameter) ? { column, type, value: { parameter }, valueType: 0 } : null
+  }
   if (!('A_Const' in value)) return null
   const { ival, fval, sval, location = 0 } = value.A_Const
   const number = ival !== undefined || fval !== undefined
   if (number ? !numberTypes.has(type) : sval === undefined) return null
-  const literal = literalAt(location)
+  const literal = places.literalAt(location)
   const at: ValueAt | null = literal === undefined ? null : { literal }
-  return at && { column, type, by, value: at, valueType: number ? is.numeric : type }
+  return at && { column, type, value: at, valueType: number ? is.numeric : type }
 }
 
 function conjuncts(condition: Node | undefined): Node[] {

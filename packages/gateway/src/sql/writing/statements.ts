@@ -27,15 +27,15 @@ import { firstUserOid, type Relation } from '../../catalogue/index.ts'
 import { type Change, type Event, type Findings, type Path, storedNames } from './findings.ts'
 import { isTemporary, relationOf, routinesOf } from './names.ts'
 import { keepsKeys, referringTo } from './relations.ts'
-import { assignedColumns, conflictIsOnKey, insertedRows, type LiteralAt, matchedRow } from './rows.ts'
+import { assignedColumns, conflictIsOnKey, insertedRows, matchedRow, type Places } from './rows.ts'
 
 /** How a statement stands. */
 export interface Place {
   /** Where its names are looked for, and where those of what it sets off are. */
   readonly names: Path
   readonly path: Path
-  /** It is the client's own: its parameters tell values, and its literals, where they are found again. */
-  readonly literalAt: LiteralAt | null
+  /** It is the client's own: its parameters and literals tell values. */
+  readonly places: Places | null
 }
 
 /** They leave the database, and what is known of it, as it is. */
@@ -103,11 +103,11 @@ const visits: { readonly [kind: string]: (found: Findings, node: never, place: P
   UpdateStmt: (found, node: UpdateStmt, place) =>
     change(found, node.relation, 'update', place, {
       columns: assignedColumns(node.targetList),
-      rowsOf: (relation, literalAt) => matchedRow(found.catalogue, place.names, relation, node, literalAt),
+      rowsOf: (relation, places) => matchedRow(found.catalogue, place.names, relation, node, places),
     }),
   DeleteStmt: (found, node: DeleteStmt, place) =>
     change(found, node.relation, 'delete', place, {
-      rowsOf: (relation, literalAt) => matchedRow(found.catalogue, place.names, relation, node, literalAt),
+      rowsOf: (relation, places) => matchedRow(found.catalogue, place.names, relation, node, places),
     }),
   MergeStmt: onMerge,
   intoClause: (found, { rel }: IntoClause) => created(found, rel),
@@ -156,7 +156,7 @@ function onMention(found: Findings, name: RangeVar, { names, path }: Place, ctes
 interface More {
   readonly columns?: Change['columns']
   readonly only?: boolean
-  readonly rowsOf?: (relation: Relation, literalAt: LiteralAt) => Change['rows']
+  readonly rowsOf?: (relation: Relation, places: Places) => Change['rows']
 }
 
 const none: ReadonlySet<string> = new Set()
@@ -165,12 +165,12 @@ function change(
   found: Findings,
   name: RangeVar | undefined,
   event: Event,
-  { names, path, literalAt }: Place,
+  { names, path, places }: Place,
   { columns = none, only = name?.inh !== true, rowsOf }: More = {},
 ): void {
   const relation = relationOf(found.catalogue, names, name ?? {})
   if (typeof relation === 'object') {
-    const rows = (literalAt && rowsOf?.(relation, literalAt)) ?? null
+    const rows = (places && rowsOf?.(relation, places)) ?? null
     found.add({ does: 'change', relation, event, only, columns, rows, path })
   } else if (relation !== 'system') {
     const why = relation === 'unknown' ? 'is not known' : 'is temporary, and its triggers are not known'
@@ -180,14 +180,13 @@ function change(
 
 function onInsert(found: Findings, node: InsertStmt, place: Place): void {
   const { relation: name, onConflictClause: conflict } = node
-  const rowsOf: More['rowsOf'] = (relation, literalAt) =>
-    insertedRows(found.catalogue, relation, node, literalAt)
+  const rowsOf: More['rowsOf'] = (relation, places) => insertedRows(found.catalogue, relation, node, places)
   change(found, name, 'insert', place, { rowsOf })
   if (conflict?.action !== 'ONCONFLICT_UPDATE') return
   change(found, name, 'update', place, {
     columns: assignedColumns(conflict.targetList),
-    rowsOf: (relation, literalAt) =>
-      conflictIsOnKey(relation, conflict) && keepsKeys(found, relation) ? rowsOf(relation, literalAt) : null,
+    rowsOf: (relation, places) =>
+      conflictIsOnKey(relation, conflict) && keepsKeys(found, relation) ? rowsOf(relation, places) : null,
   })
 }
 

@@ -1,0 +1,153 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { Catalogue, type CatalogueRows, type Relation } from '../../catalogue/index.ts'
+import { Parser } from '../parser.ts'
+import { Plans } from '../plans.ts'
+import { type WriteAs, Writings } from './writings.ts'
+import type { WrittenValues } from './written.ts'
+
+let plans: Plans
+let writings: Writings
+beforeAll(async () => {
+  plans = await Plans.load()
+  writings = new Writings(await Parser.load())
+})
+
+const int4 = 23
+const text = 25
+const uuid = 2950
+
+/** A table whose first column is its primary key. */
+function tableOf(oid: number, name: string, keyType: number, schema = 'public'): Relation {
+  const column = { typmod: -1, collation: 0, notNull: true, generated: null }
+  return {
+    ...{ oid, schema, name, kind: 'r', persistence: 'p', owner: 10, rowType: 0 },
+    columns: [
+      { ...column, name: 'id', number: 1, type: keyType },
+      { ...column, name: 'n', number: 2, type: int4 },
+    ],
+    ...{ primaryKey: ['id'], replicaIdentity: 'd', identity: ['id'], rowSecurity: false },
+    ...{ rowSecurityForced: false, policies: [], parents: [], children: [], view: null, refresh: null },
+    ...{ triggers: [], rules: [], calls: [] },
+  }
+}
+
+const nothing: CatalogueRows = {
+  ...{ fingerprint: '', relations: [], systemRelations: [], foreignKeys: [], routines: [] },
+  ...{ aggregates: new Map(), operators: [], casts: [], types: [], roles: [], schemas: new Map() },
+  ...{ nondeterministicCollations: new Set(), calledAnywhere: [] },
+}
+
+const numbers = tableOf(20_001, 't', int4)
+const others = tableOf(20_002, 't', int4, 'other')
+const words = tableOf(20_003, 'words', text)
+const ids = tableOf(20_004, 'ids', uuid)
+const catalogue = new Catalogue({ ...nothing, relations: [numbers, others, words, ids] })
+
+const inPublic: WriteAs = { catalogue, searchPath: ['pg_catalog', 'public'], key: 'public' }
+const inOther: WriteAs = { catalogue, searchPath: ['pg_catalog', 'other'], key: 'other' }
+
+const none: WrittenValues = { literal: () => null, parameter: () => null, parameterType: () => 0 }
+
+function ask(sql: string | Uint8Array, as: WriteAs = inPublic) {
+  const bytes = typeof sql === 'string' ? new TextEncoder().encode(sql) : sql
+  const writes = writings.writesOf(plans.planOf(bytes, 0, bytes.length), bytes, 0, bytes.length, as)
+  return {
+    writes,
+    with: (values: Partial<WrittenValues> = {}) =>
+      writings.writtenBy(writes, bytes, 0, bytes.length, { ...none, ...values }),
+  }
+}
+
+describe('a verdict is found again', () => {
+  test('by other literals, parameters and ways to write the text', () => {
+    const { writes } = ask('update t set n = 1 where n = 2')
+    expect(ask('UPDATE t SET n = 3  WHERE n = 4 -- four').writes).toBe(writes)
+  })
+
+  test('with the keys of this very text', () => {
+    const first = ask('delete from t where id = 7')
+    const second = ask('delete from t where id =  8')
+    expect(first.with().rows).toEqual([{ relation: numbers.oid, key: ['7'] }])
+    expect(second.with().rows).toEqual([{ relation: numbers.oid, key: ['8'] }])
+    expect(first.with().rows).toEqual([{ relation: numbers.oid, key: ['7'] }])
+  })
+
+  test('with its keys where they stand, however long a list before them is', () => {
+    expect(ask('delete from t where n in (1, 2) and id = 3').with().rows[0]?.key).toEqual(['3'])
+    expect(ask('delete from t where n in (1, 2, 3, 4) and id = 5').with().rows[0]?.key).toEqual(['5'])
+  })
+
+  test('not on another search_path, nor for another catalogue', () => {
+    const tables = (as: WriteAs) => ask('update t set n = 0', as).writes.tables
+    expect(tables(inPublic)).toEqual([numbers.oid])
+    expect(tables(inOther)).toEqual([others.oid])
+    expect(tables({ ...inPublic, catalogue: new Catalogue(nothing) })).toEqual([])
+    expect(tables(inPublic)).toEqual([numbers.oid])
+  })
+})
+
+describe('a text that is not parsed', () => {
+  const list = Array.from({ length: 5_000 }, (_, n) => n)
+
+  test('is known by its shape if it is too long', () => {
+    expect(ask(`insert into t values ${list.map(n => `(${n}, ${n})`).join(', ')}`).writes).toMatchObject({
+      inserts: [numbers.oid],
+      opaque: null,
+      commits: false,
+    })
+    expect(ask(`select * from t where id in (${list.join(', ')})`).writes).toMatchObject({ opaque: null })
+    expect(ask(`delete from t where id in (${list.join(', ')}); delete from words`).writes).toMatchObject({
+      tables: [numbers.oid, words.oid],
+    })
+  })
+
+  test.each([
+    ['is refused by the grammar', 'delete from t where'],
+    ['has no short shape', `insert into t values (${list.map(n => `$${n}`).join(' + ')})`],
+    ['is longer than is read', `select '${'x'.repeat(300_000)}'`],
+    ['may not mean what it seems to', "update t set n = '\\' where id = 1 -- '"],
+  ])('is opaque if it %s', (_, sql) => {
+    expect(ask(sql).writes).toMatchObject({ opaque: expect.any(String), commits: true })
+  })
+
+  test('is opaque if its names are in an encoding that is not known', () => {
+    expect(ask(Buffer.from('delete from "f\xfcr"', 'latin1')).writes.opaque).not.toBeNull()
+  })
+})
+
+describe('the key of a row is what PostgreSQL makes of a parameter', () => {
+  const binary = (...bytes: number[]) => new Uint8Array(bytes)
+  const id = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
+  const cases: [table: string, type: number, value: string | Uint8Array | null, key: string | null][] = [
+    ['t', 0, ' 07 ', '7'],
+    ['t', 20, '7', '7'],
+    ['t', 1700, '7.0', '7'],
+    ['t', 1700, '7.5', null],
+    ['t', 0, binary(0, 0, 0, 7), '7'],
+    ['t', 21, binary(0, 7), '7'],
+    ['t', 701, binary(0x40, 0x1c, 0, 0, 0, 0, 0, 0), null],
+    ['t', 0, 'x', null],
+    ['t', 0, null, null],
+    ['words', 0, 'Ab ', 'Ab '],
+    ['words', 1042, 'Ab ', null],
+    ['words', 25, binary(0x41), 'A'],
+    ['ids', 0, `{${id.toUpperCase()}}`, id],
+    ['ids', 2950, Buffer.from(id.replaceAll('-', ''), 'hex'), id],
+  ]
+  test.each(cases)('%s, type %s: %j → %s', (table, type, value, key) => {
+    const { oid } = catalogue.relationNamed('public', table)!
+    const written = ask(`delete from ${table} where id = $1`).with({
+      parameter: () => value,
+      parameterType: () => type,
+    })
+    expect(written).toEqual({
+      tables: key === null ? [oid] : [],
+      rows: key === null ? [] : [{ relation: oid, key: [key] }],
+      inserts: [],
+    })
+  })
+
+  test('unless it stands in a second place, which may give it another type', () => {
+    expect(ask('update t set n = $1 where id = $1').writes.tables).toEqual([numbers.oid])
+  })
+})

@@ -1,0 +1,162 @@
+/**
+ * What texts write, as it is asked for each statement that a client runs.
+ *
+ *     plan ──known?──▶ Writes                         the usual way: two look-ups
+ *       │ by literals
+ *       ├────────────▶ form ──known?──▶ Writes        a key is a literal: of the texts of one plan, each form has its own
+ *       │ no                    │ no
+ *       ├─ a text that was read ┴──parser──▶ judge.ts ──▶ kept
+ *       └─ one that is too long: its shape, which is SQL without literals ──▶ the same
+ *
+ * A verdict holds for one plan, one search_path and one catalogue. What can't be read is opaque.
+ */
+import { isAscii, isUtf8 } from 'node:buffer'
+import type { Catalogue } from '../../catalogue/index.ts'
+import { Forms } from '../forms.ts'
+import type { Parser } from '../parser.ts'
+import type { StatementPlan } from '../plan.ts'
+import { Shape } from '../shape.ts'
+import { type WriteContext, type Writes, type Written, writesNothing } from '../writing.ts'
+import { judgeWrites } from './judge.ts'
+import type { Places } from './rows.ts'
+import { sqlOfShape } from './shape-sql.ts'
+import { type WrittenValues, writtenBy } from './written.ts'
+
+/** As with plans: to parse more would hold up others. */
+const parsedBytes = 16_384
+/** The longest text whose shape is made. */
+const readBytes = 262_144
+const mostContexts = 100
+
+/** What stands for a context in keys: made once for many statements. */
+export interface WriteAs extends WriteContext {
+  readonly key: string
+}
+
+interface Known {
+  readonly catalogue: Catalogue
+  /** Null: it depends on the text's literals. */
+  readonly verdicts: Map<string, Writes | null>
+}
+
+export class Writings {
+  readonly #parser: Pick<Parser, 'parse' | 'parsePlpgsql' | 'busy'>
+  readonly #plans = new WeakMap<StatementPlan, Known>()
+  readonly #forms = new Forms<Writes>(parsedBytes)
+  readonly #shape = new Shape(parsedBytes)
+  #catalogue: Catalogue | null = null
+
+  constructor(parser: Pick<Parser, 'parse' | 'parsePlpgsql' | 'busy'>) {
+    this.#parser = parser
+  }
+
+  /**
+   * What the text from `start` to `end` writes.
+   *
+   * @param plan of this text
+   * @param utf8 false: the client's encoding is another one, in which names are only known if they are ASCII
+   */
+  writesOf(
+    plan: StatementPlan,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    context: WriteAs,
+    utf8: boolean = true,
+  ): Writes {
+    const known = this.#plans.get(plan)
+    const verdict = known?.catalogue === context.catalogue ? known.verdicts.get(context.key) : undefined
+    if (verdict) return verdict
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
+    if (text.length > readBytes || !(isAscii(text) || (utf8 && isUtf8(text)))) return unread(plan)
+    if (verdict === null) return this.#byForm(text, context)
+    const writes =
+      plan.statements < 0 || text.length > parsedBytes
+        ? this.#ofShape(plan, text, context)
+        : this.#ofText(text, context)
+    if (!this.#parser.busy) this.#keep(plan, context, dependsOnLiterals(writes) ? null : writes)
+    return writes
+  }
+
+  /** What it comes to for these values, and the literals of this text. */
+  writtenBy(
+    writes: Writes,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    values: Pick<WrittenValues, 'parameter' | 'parameterType'>,
+  ): Written {
+    const { literals } = this.#forms
+    if (dependsOnLiterals(writes)) literals.read(bytes, start, end)
+    return writtenBy(writes, {
+      literal: place => literals.value(place),
+      parameter: number => values.parameter(number),
+      parameterType: number => values.parameterType(number),
+    })
+  }
+
+  #keep(plan: StatementPlan, { catalogue, key }: WriteAs, verdict: Writes | null): void {
+    let known = this.#plans.get(plan)
+    if (known?.catalogue !== catalogue || known.verdicts.size >= mostContexts) {
+      known = { catalogue, verdicts: new Map() }
+      this.#plans.set(plan, known)
+    }
+    known.verdicts.set(key, verdict)
+  }
+
+  #byForm(text: Buffer, context: WriteAs): Writes {
+    if (context.catalogue !== this.#catalogue) {
+      this.#forms.clear()
+      this.#catalogue = context.catalogue
+    }
+    const verdicts = this.#forms.of(text, 0, text.length)
+    const known = verdicts?.get(context.key)
+    if (known) return known
+    const writes = this.#ofText(text, context)
+    if (!this.#parser.busy) verdicts?.set(context.key, writes)
+    return writes
+  }
+
+  #ofText(text: Buffer, context: WriteAs): Writes {
+    const { literals } = this.#forms
+    literals.read(text, 0, text.length)
+    const literalAt = literals.failed ? undefined : (location: number) => literals.at(location)
+    return this.#judge(text.toString(), context, literalAt)
+  }
+
+  #ofShape(plan: StatementPlan, text: Buffer, context: WriteAs): Writes {
+    const shape = this.#shape
+    shape.read(text, 0, text.length)
+    if (shape.tooLong || shape.ambiguous || shape.unterminated) return unread(plan)
+    return this.#judge(sqlOfShape(shape), context)
+  }
+
+  #judge(text: string, context: WriteAs, literalAt?: Places['literalAt']): Writes {
+    const statements = this.#parser.parse(text)
+    if (!statements) return unknown
+    try {
+      return judgeWrites(statements, context, this.#parser, literalAt)
+    } catch (error) {
+      // Too deep for the walk.
+      if (error instanceof RangeError) return unknown
+      throw error
+    }
+  }
+}
+
+const dependsOnLiterals = ({ rows }: Writes): boolean =>
+  rows.some(({ key }) => key.some(({ value }) => 'literal' in value))
+
+const unknown: Writes = {
+  ...writesNothing,
+  opaque: "the text can't be read",
+  ddl: true,
+  commits: true,
+}
+
+const unread = ({ changesSchema }: StatementPlan): Writes => ({
+  ...writesNothing,
+  opaque: 'the text is too long to be read, or its encoding is not UTF-8',
+  ddl: changesSchema,
+  commits: true,
+})

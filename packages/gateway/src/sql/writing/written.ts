@@ -1,0 +1,52 @@
+/** What a verdict on writes comes to for the values of one statement. */
+import type { Oid } from '../../catalogue/index.ts'
+import { canonicalBinary, canonicalText } from '../reading/canonical.ts'
+import * as is from '../reading/oids.ts'
+import type { KeyColumn } from '../reading.ts'
+import type { Writes, Written } from '../writing.ts'
+
+/** The values of one statement. */
+export interface WrittenValues {
+  /** What a literal says; null if it can't be told. */
+  literal(place: number): string | null
+  /** From 1: a text, the bytes of one that is sent binary, or NULL. */
+  parameter(number: number): string | Uint8Array | null
+  /** As in Parse; 0 for one that PostgreSQL is to find. */
+  parameterType(number: number): Oid
+}
+
+/** Types of parameters that a key of this type can be compared with and be read for certain. */
+const readable: ReadonlyMap<Oid, readonly Oid[]> = new Map([
+  [is.int2, [is.int2, is.int4, is.int8, is.numeric]],
+  [is.int4, [is.int2, is.int4, is.int8, is.numeric]],
+  [is.int8, [is.int2, is.int4, is.int8, is.numeric]],
+  [is.uuid, [is.uuid]],
+  [is.text, [is.text, is.varchar]],
+  [is.varchar, [is.text, is.varchar]],
+])
+
+/** A row whose key can't be told counts as its whole table. */
+export function writtenBy(writes: Writes, values: WrittenValues): Written {
+  if (writes.rows.length === 0) return { ...writes, rows: [] }
+  const tables = [...writes.tables]
+  const rows: { relation: Oid; key: readonly string[] }[] = []
+  for (const { relation, key } of writes.rows) {
+    const texts = key.map(column => textOf(column, values))
+    if (texts.every(text => text !== null)) rows.push({ relation, key: texts })
+    else tables.push(relation)
+  }
+  return { tables, rows, inserts: writes.inserts }
+}
+
+function textOf({ type, value, valueType }: KeyColumn, values: WrittenValues): string | null {
+  if ('literal' in value) {
+    const literal = values.literal(value.literal)
+    return literal === null ? null : canonicalText(literal, type, valueType)
+  }
+  const given = values.parameter(value.parameter)
+  if (given === null) return null
+  const declared = values.parameterType(value.parameter)
+  const readAs = declared === 0 || declared === is.unknown ? type : declared
+  if (!readable.get(type)?.includes(readAs)) return null
+  return typeof given === 'string' ? canonicalText(given, type, readAs) : canonicalBinary(given, readAs)
+}
