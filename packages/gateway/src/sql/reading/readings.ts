@@ -7,21 +7,13 @@
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { Catalogue, Oid } from '../../catalogue/index.ts'
+import { Forms } from '../forms.ts'
 import type { Dependencies, NotCacheable, ReadContext, Verdict } from '../reading.ts'
 import type { Parse } from './analysis.ts'
-import { Literals } from './literals.ts'
 import { dependenciesOf, verdictOf } from './verdict.ts'
 
 /** As with plans: to parse more would hold up others. */
 const parsedBytes = 16_384
-const mostForms = 5_000
-/** Of one form: roles and search paths that take turns. */
-const mostVerdicts = 100
-
-interface Form {
-  readonly bytes: Uint8Array
-  readonly verdicts: Map<string, Verdict>
-}
 
 const busy: NotCacheable = {
   cacheable: false,
@@ -57,9 +49,7 @@ export const readAs = (context: ReadContext): ReadAs => ({
 export class Readings {
   readonly #parse: Parse
   readonly #isBusy: () => boolean
-  readonly #literals = new Literals(parsedBytes)
-  /** By the form's hash; used ones move to the end. */
-  readonly #forms = new Map<number, Form>()
+  readonly #forms = new Forms<Verdict>(parsedBytes)
   #catalogue: Catalogue | null = null
   #found: Verdict = unreadable
 
@@ -94,7 +84,7 @@ export class Readings {
   dependencies(parameter: (number: number) => string | Uint8Array | null): Dependencies | NotCacheable {
     const verdict = this.#found
     if (!verdict.cacheable) return verdict
-    return dependenciesOf(verdict, { literal: place => this.#literals.value(place), parameter })
+    return dependenciesOf(verdict, { literal: place => this.#forms.literals.value(place), parameter })
   }
 
   #find(
@@ -108,12 +98,10 @@ export class Readings {
       this.#forms.clear()
       this.#catalogue = context.catalogue
     }
-    const literals = this.#literals
-    literals.read(bytes, start, end)
-    if (literals.failed) return tooLong
-    const form = this.#form()
+    const verdicts = this.#forms.of(bytes, start, end)
+    if (verdicts === null) return tooLong
     const key = parameterTypes.length === 0 ? context.key : `${context.key}\0${parameterTypes.join(' ')}`
-    const known = form.verdicts.get(key)
+    const known = verdicts.get(key)
     if (known) return known
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
     // Places are bytes: in another encoding they would be others.
@@ -122,31 +110,10 @@ export class Readings {
     const statements = this.#parse(text.toString('utf8'))
     const verdict = statements
       ? verdictOf(statements, context, parameterTypes, this.#parse, {
-          literalAt: location => literals.at(location),
+          literalAt: location => this.#forms.literals.at(location),
         })
       : refused
-    if (form.verdicts.size >= mostVerdicts) form.verdicts.clear()
-    form.verdicts.set(key, verdict)
+    verdicts.set(key, verdict)
     return verdict
-  }
-
-  /** That of the literals; of two with one hash the newer takes the place. */
-  #form(): Form {
-    const { hash, length } = this.#literals
-    const known = this.#forms.get(hash)
-    this.#forms.delete(hash)
-    const form = known && this.#is(known.bytes) ? known : this.#newForm(length)
-    this.#forms.set(hash, form)
-    return form
-  }
-
-  #newForm(length: number): Form {
-    const [oldest] = this.#forms.keys()
-    if (oldest !== undefined && this.#forms.size >= mostForms) this.#forms.delete(oldest)
-    return { bytes: this.#literals.bytes.slice(0, length), verdicts: new Map() }
-  }
-
-  #is(bytes: Uint8Array): boolean {
-    return Buffer.compare(bytes, this.#literals.bytes.subarray(0, this.#literals.length)) === 0
   }
 }
