@@ -151,9 +151,17 @@ describe.each([1, 3, 20])('through a pool of %i', connectionLimit => {
   })
 })
 
-/** Without what differs between two runs: times, and numbers of objects and temporary schemas. */
+/**
+ * Without what differs between two runs: times, numbers of objects and temporary schemas, and by how much psql fills up
+ * a column or a line that such a number stands in.
+ */
 const masked = ({ code, stdout, stderr }: Output) => ({
   code,
-  stdout: stdout.replace(/\b(lo_(?:import|unlink)) \d+/g, '$1 …').replace(/pg_temp_\d+/g, 'pg_temp_…'),
+  stdout: stdout
+    .replace(/\b(lo_(?:import|unlink)) \d+/g, '$1 …')
+    .replace(/pg_temp_\d+/g, 'pg_temp_…')
+    .replace(/^ +| +$/gm, '')
+    .replace(/ +/g, ' ')
+    .replace(/-{2,}/g, '--'),
   stderr: stderr.replace(/\d{4}-\d\d-\d\d [\d:.]+\+00/g, '…'),
 })

@@ -6,6 +6,7 @@
 """
 
 import json
+import logging
 import sys
 import threading
 import time
@@ -13,6 +14,9 @@ import time
 import psycopg
 
 url = sys.argv[1]
+
+# At the end of a pipeline it warns of an error that it has raised already, or not: as fast as the error came.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 def connect(**options):
@@ -126,7 +130,7 @@ def cancel():
             with connect() as watcher:
                 while not rows(
                     watcher,
-                    "select from pg_stat_activity where query like '%%pg_sleep(60)%%' and pid <> pg_backend_pid()",
+                    "select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'",
                 ):
                     time.sleep(0.01)
             connection.cancel()
@@ -167,9 +171,15 @@ def two_phase_commit():
         except psycopg.errors.ObjectNotInPrerequisiteState as error:
             connection.close()
             return error.sqlstate
-        open_before = [x.gtrid for x in other.tpc_recover()]
+        # At its end a connection that has prepared one would commit.
+        connection.close()
+
+        def prepared():
+            return [x.gtrid for x in other.tpc_recover() if x.database == other.info.dbname]
+
+        before = prepared()
         other.tpc_rollback(xid)
-        return [open_before, [x.gtrid for x in other.tpc_recover()]]
+        return [before, prepared()]
 
 
 def session_settings():
