@@ -235,7 +235,7 @@ describe('prepared statements', () => {
     client.send(parse('s1', 'select 1'), sync())
     expect(await client.ready()).toEqual(['1', 'Z I'])
     await database.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+      `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
     )
     client.send(close('P', ''), flush())
     expect(await client.take(1)).toEqual(['3'])
@@ -418,7 +418,7 @@ describe('prepared statements', () => {
     await database.query('drop table going')
     // On another connection it has to be prepared again.
     await database.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+      `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
     )
     client.send(parse('', 'select 7'), bind('', ''), execute(), bind('', 'going'), execute(), sync())
     expect(await client.ready()).toEqual(['1', '2', 'D(7)', 'C(SELECT 1)', 'E 42P01', 'Z I'])
