@@ -103,11 +103,11 @@ function castLike(analysis: Analysis, node: FuncCall, name: readonly string[], v
     return null
   const type = analysis.resolver.typeNamed(name)
   if (type === 0 || analysis.resolver.hasExactFunction(name, [value.type])) return null
-  return isCast(analysis, value.type, type) ? analysis.coerce(value, type, 'e') : null
+  const isLiteral = value.type === is.unknown && !(value.at && 'parameter' in value.at)
+  return isLiteral || isCast(analysis, value.type, type) ? analysis.coerce(value, type, 'e') : null
 }
 
 function isCast({ coercion }: Analysis, from: Oid, to: Oid): boolean {
-  if (from === is.unknown) return true
   const pathway = coercion.pathway(from, to, 'e')
   if (pathway?.by !== 'text') return pathway?.by === 'relabel'
   return !((from === is.record || coercion.isComposite(from)) && coercion.category(to) === 'S')

@@ -162,17 +162,16 @@ function array(analysis: Analysis, node: A_ArrayExpr, scope: Scope, element?: Oi
 
 function chooseCase(analysis: Analysis, node: CaseExpr, scope: Scope): Value {
   const tested = node.arg && analysis.settled(analysis.expression(node.arg, scope))
-  // PostgreSQL asks the ELSE first, which is NULL if there is none.
-  const results: Value[] = [
-    node.defresult ? analysis.expression(node.defresult, scope) : { type: is.unknown },
-  ]
+  const results: Value[] = []
   for (const branch of node.args ?? []) {
     const [, when] = kindOf(branch) as [string, { expr: Node; result: Node }]
     if (tested) operate(analysis, ['='], tested, analysis.expression(when.expr, scope))
     else analysis.condition(when.expr, scope)
     results.push(analysis.expression(when.result, scope))
   }
-  return analysis.common(results)
+  // The ELSE is read last, and counts first.
+  const otherwise = node.defresult ? analysis.expression(node.defresult, scope) : { type: is.unknown }
+  return analysis.common([otherwise, ...results])
 }
 
 function subquery(analysis: Analysis, node: SubLink, scope: Scope): Value {

@@ -62,14 +62,25 @@ function subquery(analysis: Analysis, node: RangeSubselect, scope: Scope): Table
 }
 
 function functions(analysis: Analysis, node: RangeFunction, scope: Scope): Table {
-  const fields = (node.functions ?? []).flatMap(item => {
+  const calls = (node.functions ?? []).flatMap(item => {
     const [call, definitions] = (kindOf(item)[1] as { items: Node[] }).items
-    const defined = kindOf(definitions ?? ({} as Node))[1] as { items?: Node[] }
-    const columns = node.coldeflist ?? defined.items ?? []
-    return ofFunction(analysis, call!, columns, node.alias, scope)
+    const own = kindOf(definitions ?? ({} as Node))[1] as { items?: Node[] }
+    return unnested(call!).map(call => ({ call, columns: node.coldeflist ?? own.items ?? [] }))
   })
+  const alias = calls.length === 1 ? node.alias : undefined
+  const fields = calls.flatMap(({ call, columns }) => ofFunction(analysis, call, columns, alias, scope))
   if (node.ordinality) fields.push({ name: 'ordinality', value: { type: is.int8 } })
   return derived(node.alias, fields, fields.length === 1 ? fields[0]!.name : functionName(node))
+}
+
+/** unnest of several arrays is several calls. */
+function unnested(node: Node): Node[] {
+  const [kind, content] = kindOf(node)
+  const { funcname = [], args = [], ...call } = content as FuncCall
+  const [name, second] = stringsOf(funcname)
+  if (kind !== 'FuncCall' || name !== 'unnest' || second !== undefined || args.length < 2) return [node]
+  const own = ['pg_catalog', 'unnest'].map(sval => ({ String: { sval } }))
+  return args.map(argument => ({ FuncCall: { ...call, funcname: own, args: [argument] } }))
 }
 
 const functionName = (node: RangeFunction): string => {

@@ -44,10 +44,17 @@ export function evaluateOperator(analysis: Analysis, node: A_Expr, scope: Scope)
     case 'AEXPR_NOT_BETWEEN':
     case 'AEXPR_BETWEEN_SYM':
     case 'AEXPR_NOT_BETWEEN_SYM': {
-      const value = side(node.lexpr)
-      const names = node.kind.includes('NOT') ? ['<', '>'] : ['>=', '<=']
-      for (const bound of items(node.rexpr!))
-        for (const operator of names) operate(analysis, [operator], value, side(bound))
+      const [lower, upper] = node.kind.includes('NOT') ? ['<', '>'] : ['>=', '<=']
+      const [first, second] = items(node.rexpr!)
+      // The left side is analysed for each comparison: a parameter has its type from the first.
+      const compare = (operator: string, bound: Node | undefined) =>
+        operate(analysis, [operator], side(node.lexpr), side(bound))
+      compare(lower!, first)
+      compare(upper!, second)
+      if (node.kind.endsWith('SYM')) {
+        compare(lower!, second)
+        compare(upper!, first)
+      }
       return boolean
     }
     default:
