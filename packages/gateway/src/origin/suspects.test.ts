@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest'
-import { freshDatabase } from '../../../../test/support/postgres.ts'
+import { expect, test } from 'vitest'
+import { createDatabase } from '../../../../test/support/postgres.ts'
 import { Suspects } from './suspects.ts'
 
 type Rows = (string | null)[][]
@@ -117,50 +117,78 @@ test('parameters are names with a dot, and of all that is suspect', async () => 
   expect([...(await parameters)!]).toEqual(['app.user'])
 })
 
-describe('an ordinary database', async () => {
-  const database = await freshDatabase()
-
-  test('has no suspects: triggers that count, notify and keep the time, views, checks and domains', async () => {
-    await database.query(`
-      create domain positive as int check (value > 0);
-      create type state as enum ('new', 'done');
-      create table parents (id serial primary key, children positive default 1, reset_token text, temperature int);
-      create table children (id serial primary key, parent int references parents on delete cascade, at timestamptz,
-        state state, attempts int check (attempts > 0), twice int generated always as (attempts * 2) stored);
-      create function count_children() returns trigger language plpgsql as $$
-        begin
-          -- The parent's count is
-          update parents as p set children = children + 1, temperature = null where id = new.parent;
-          insert into parents (id) values (1) on conflict (id) do update
-            set children = excluded.children;
-          set local work_mem = '9MB';
-          perform pg_notify('children', row_to_json(new)::text);
-          return new;
-        end $$;
-      create function touch() returns trigger language plpgsql as $$ begin new.at = now(); return new; end $$;
-      create trigger a before insert or update on children for each row execute function touch();
-      create trigger b after insert on children for each row execute function count_children();
-      create view listed as select p.*, count(*) over () from parents p join children c on c.parent = p.id;
-      create function listed_of(int) returns setof listed language sql as 'select * from listed where id = $1';
-      create rule r as on delete to listed do instead nothing;
-      alter table parents enable row level security;
-      create policy mine on parents using (reset_token = current_setting('app.user', true));
-      create extension pg_trgm; create extension hstore`)
-    const suspects = new Suspects(sql => rowsOf(sql), Date.now)
-    await suspects.parameters()
-    for (const name of ['parents', 'children', 'listed', 'positive', 'state', '=', '%', '->', 'text'])
-      expect([name, suspects.has({ functions: [], mentions: [name] })]).toEqual([name, false])
-    for (const name of ['touch', 'count_children', 'listed_of', 'similarity', 'set_limit'])
-      expect([name, suspects.has({ functions: [name], mentions: [] })]).toEqual([name, name === 'set_limit'])
-  })
-
-  /** As the gateway's own connection asks, and reads: all as text. */
-  async function rowsOf(sql: string): Promise<Rows> {
+/** What has been read of a database with such a schema. */
+async function readFrom(schema: string) {
+  await using database = await createDatabase()
+  await database.query(schema)
+  // As the gateway's own connection asks, and reads: all as text.
+  const query = async (sql: string): Promise<Rows> => {
     const rows = await database.query(`set search_path to pg_catalog; ${sql}`)
     return rows.map(row =>
-      Object.values(row).map(value =>
-        typeof value === 'boolean' ? (value ? 't' : 'f') : (value as string | null),
-      ),
+      Object.values(row).map(value => (value === true ? 't' : value === false ? 'f' : String(value))),
     )
   }
+  const suspects = new Suspects(query, Date.now)
+  await suspects.parameters()
+  return {
+    mentioned: (...names: string[]) =>
+      names.filter(name => suspects.has({ functions: [], mentions: [name] })),
+    called: (...names: string[]) => names.filter(name => suspects.has({ functions: [name], mentions: [] })),
+  }
+}
+
+test('an ordinary database has no suspects: triggers that count, notify and keep the time, views, checks', async () => {
+  const { mentioned, called } = await readFrom(`
+    create domain positive as int check (value > 0);
+    create type state as enum ('new', 'done');
+    create table parents (id serial primary key, children positive default 1, reset_token text, temperature int);
+    create table children (id serial primary key, parent int references parents on delete cascade, at timestamptz,
+      state state, attempts int check (attempts > 0), twice int generated always as (attempts * 2) stored);
+    create function count_children() returns trigger language plpgsql as $$
+      begin
+        -- The parent's count is
+        update parents as p set children = children + 1, temperature = null where id = new.parent;
+        insert into parents (id) values (1) on conflict (id) do update
+          set children = excluded.children;
+        set local work_mem = '9MB';
+        perform pg_notify('children', row_to_json(new)::text);
+        return new;
+      end $$;
+    create function touch() returns trigger language plpgsql as $$ begin new.at = now(); return new; end $$;
+    create trigger a before insert or update on children for each row execute function touch();
+    create trigger b after insert on children for each row execute function count_children();
+    create view listed as select p.*, count(*) over () from parents p join children c on c.parent = p.id;
+    create function listed_of(int) returns setof listed language sql as 'select * from listed where id = $1';
+    create rule r as on delete to listed do instead nothing;
+    alter table parents enable row level security;
+    create policy mine on parents using (reset_token = current_setting('app.user', true));
+    create extension pg_trgm; create extension hstore`)
+  expect(mentioned('parents', 'children', 'listed', 'positive', 'state', '=', '%', '->', 'text')).toEqual([])
+  expect(called('touch', 'count_children', 'listed_of', 'similarity', 'set_limit')).toEqual(['set_limit'])
+})
+
+test('suspects make others suspect that use them, and nothing else', async () => {
+  const { mentioned, called } = await readFrom(`
+    create function sets() returns boolean language sql as $$ select set_config('a.b', '', false) = '' $$;
+    create function on_insert() returns trigger language plpgsql as $$ begin perform sets(); return new; end $$;
+    create table audited (id int primary key, x int);
+    create trigger t before insert on audited for each row execute function on_insert();
+    create view audited_view as select * from audited;
+    create table pointing (id int primary key, audited int references audited);
+    create table owned (id int primary key, audited int references audited on delete cascade);
+    create table beside (id int);
+    create view beside_view as select * from beside;
+    create publication both_of_them for table audited, beside;
+    create type outline as (x int); create type spot as (x int);
+    create function to_spot(outline) returns spot language sql as 'select row(case when sets() then 1 end)::spot';
+    create cast (outline as spot) with function to_spot(outline);
+    create table outlines (x outline); create table spots (x spot);
+    create function of_spots(spots) returns int language sql as 'select 1'`)
+  expect(
+    mentioned(
+      ...['audited', 'audited_view', 'pointing', 'owned', 'beside', 'beside_view'],
+      ...['outline', 'outlines', 'spot', 'spots', '='],
+    ),
+  ).toEqual(['audited', 'audited_view', 'outline', 'outlines'])
+  expect(called('sets', 'on_insert', 'to_spot', 'of_spots')).toEqual(['sets', 'on_insert', 'to_spot'])
 })

@@ -13,8 +13,8 @@
  * bodies of functions, which are text, and uses of its own functions, which are looked for in the stored trees.
  *
  * It errs on one side: what has a suspect's name among its words need not use it. Casts, operator classes, and operators
- * that are spelled like one of PostgreSQL's are used without being written (IN means =): if one is suspect, every
- * statement is.
+ * that are spelled like one of PostgreSQL's are used without being written (IN means =), but only on values of their
+ * types: a suspect makes such a type one. If all its types are PostgreSQL's, every statement is suspect.
  *
  * Not found: what code in C does. Not looked for: event triggers, for all DDL is taken for suspect.
  * Source: PostgreSQL documentation, System Catalogs, pg_depend.
@@ -39,8 +39,8 @@ const words = [
   raw`\m(temp|temporary|pg_temp\w*|pg_settings)\M|with\s+hold`,
   // Where a statement begins: an UPDATE has one, too.
   raw`(^|;|>>|\*/|--[^\n]*\n|\m(begin|then|else|loop)\M)\s*set\M(?!\s+(local|constraints|transaction)\M)`,
-  // Of Perl and Tcl, Python, JavaScript.
-  'spi|plpy|plv8',
+  // Of Perl, Tcl and R, Python, JavaScript.
+  raw`\m(spi_|spi\.|plpy\M|plv8\M)`,
 ].join('|')
 
 /** Behind set_config, or SET in a text that is executed. */
@@ -115,6 +115,8 @@ runs (classid, objid, refclassid, refobjid) AS MATERIALIZED (SELECT * FROM (
   SELECT d.classid, d.objid, d.refclassid, d.refobjid FROM pg_depend d
     WHERE deptype IN ('n', 'a', 'i') AND refobjid >= ${first}
     AND NOT (classid = 'pg_constraint'::regclass AND objid IN (SELECT oid FROM pg_constraint WHERE contype = 'f'))
+    AND NOT (refclassid = 'pg_type'::regclass
+      AND classid = ANY ('{pg_cast,pg_operator,pg_opclass}'::regclass[]::oid[]))
   UNION ALL SELECT refclassid, refobjid, classid, objid FROM pg_depend
     WHERE deptype IN ('a', 'i') AND refobjid >= ${first}
   UNION ALL SELECT 'pg_class'::regclass, confrelid, 'pg_class'::regclass, conrelid FROM pg_constraint
@@ -123,6 +125,12 @@ runs (classid, objid, refclassid, refobjid) AS MATERIALIZED (SELECT * FROM (
   -- A function of a row may be written like a column: of the table, or of what is read from it.
   UNION ALL SELECT 'pg_class'::regclass, typrelid, 'pg_proc'::regclass, p.oid FROM pg_proc p
     JOIN pg_type t ON t.oid = ANY (p.proargtypes::oid[]) WHERE p.oid >= ${first} AND typrelid <> 0
+  -- What is used without being written.
+  UNION ALL SELECT 'pg_type'::regclass, CASE WHEN castsource >= ${first} THEN castsource ELSE casttarget END,
+    'pg_cast'::regclass, oid FROM pg_cast
+  UNION ALL SELECT 'pg_type'::regclass, CASE WHEN oprleft >= ${first} THEN oprleft ELSE oprright END,
+    'pg_operator'::regclass, oid FROM pg_operator
+  UNION ALL SELECT 'pg_type'::regclass, opcintype, 'pg_opclass'::regclass, oid FROM pg_opclass
   UNION ALL SELECT 'pg_proc'::regclass, w.oid, n.classid, n.objid FROM word w JOIN named n ON lower(n.name) = w.name
   UNION ALL SELECT 'pg_proc'::regclass, b.oid, o.classid, o.objid FROM body b
     JOIN odd o ON strpos(lower(b.text), lower(o.name)) > 0
@@ -134,9 +142,13 @@ suspect (classid, objid) AS (
 SELECT 'function', proname, bool_or(oid IN (SELECT objid FROM suspect WHERE classid = 'pg_proc'::regclass))
   FROM pg_proc GROUP BY proname
 UNION ALL SELECT DISTINCT kind, name, true FROM named NATURAL JOIN suspect WHERE kind <> 'function'
-UNION ALL SELECT 'everything', NULL, true WHERE EXISTS (SELECT FROM suspect
-  WHERE classid = ANY ('{pg_cast,pg_opclass,pg_opfamily}'::regclass[]::oid[]) OR classid = 'pg_operator'::regclass
-  AND objid IN (SELECT o.oid FROM pg_operator o JOIN pg_operator p USING (oprname) WHERE p.oid < ${first}))
+UNION ALL SELECT 'everything', NULL, true WHERE EXISTS (
+    SELECT FROM suspect JOIN pg_cast ON classid = 'pg_cast'::regclass AND objid = oid
+    WHERE castsource < ${first} AND casttarget < ${first})
+  OR EXISTS (
+    SELECT FROM suspect JOIN pg_operator o ON classid = 'pg_operator'::regclass AND objid = o.oid
+    WHERE oprleft < ${first} AND oprright < ${first}
+    AND oprname IN (SELECT oprname FROM pg_operator WHERE oid < ${first}))
 UNION ALL SELECT DISTINCT 'parameter', lower(m[1]), true
   FROM (SELECT text FROM body UNION ALL SELECT text FROM seed) code,
     regexp_matches(text, ${quoteLiteral(parameters)}, 'gi') m WHERE EXISTS (SELECT FROM seed)`
