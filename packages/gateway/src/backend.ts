@@ -181,11 +181,8 @@ export class Backend {
   suspectsOf(database: string): Suspects {
     let suspects = this.#suspects.get(database)
     if (!suspects) {
-      const { clock } = this.#surroundings
-      suspects = new Suspects(
-        sql => this.#controlOf(database).query(sql),
-        () => clock.now(),
-      )
+      suspects = new Suspects(sql => this.#controlOf(database).query(sql))
+      suspects.tick(this.#surroundings.clock.now())
       this.#suspects.set(database, suspects)
     }
     return suspects
@@ -199,6 +196,7 @@ export class Backend {
 
   sweep(now: number): void {
     for (const { pool } of this.#places.values()) pool.sweep(now)
+    for (const suspects of this.#suspects.values()) suspects.tick(now)
     this.#whereabouts.look(this.options.origin.addresses, now, () => {
       const vanished = (server: ServerConnection) => this.#whereabouts.vanished(server)
       for (const { pool } of this.#places.values()) pool.retireOne(vanished)

@@ -17,7 +17,6 @@ function asked() {
         }
         answers.push({ give: rows => then(() => resolve(rows)), fail: error => then(() => reject(error)) })
       }),
-    () => now,
   )
   return {
     ...{ suspects, answers },
@@ -25,6 +24,7 @@ function asked() {
     calls: (name: string) => suspects.has({ functions: [name], mentions: [] }),
     pass: (ms: number) => {
       now += ms
+      suspects.tick(now)
     },
   }
 }
@@ -128,7 +128,7 @@ async function readFrom(schema: string) {
       Object.values(row).map(value => (value === true ? 't' : value === false ? 'f' : String(value))),
     )
   }
-  const suspects = new Suspects(query, Date.now)
+  const suspects = new Suspects(query)
   await suspects.parameters()
   return {
     mentioned: (...names: string[]) =>

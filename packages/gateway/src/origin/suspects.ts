@@ -38,7 +38,7 @@ interface Known {
 
 export class Suspects {
   readonly #query: (sql: string) => Promise<Rows>
-  readonly #now: () => number
+  #now = 0
   #known: Known | null = null
   /** The database does not let itself be asked: what tables do is not known, nor will be. */
   #denied = false
@@ -53,8 +53,12 @@ export class Suspects {
   #wrongBefore = 0
   #reading: Promise<void> | null = null
 
-  constructor(query: (sql: string) => Promise<Rows>, now: () => number) {
+  constructor(query: (sql: string) => Promise<Rows>) {
     this.#query = query
+  }
+
+  /** To be called now and then: to ask a clock for each statement would cost more than all the rest. */
+  tick(now: number): void {
     this.#now = now
   }
 
@@ -65,7 +69,7 @@ export class Suspects {
    */
   has({ functions, mentions }: Pick<StatementPlan, 'functions' | 'mentions'>, after: number = 0): boolean {
     if (functions.length === 0 && mentions?.length === 0) return false
-    if (this.#now() >= this.#dueAt) void this.#read()
+    if (this.#now >= this.#dueAt) void this.#read()
     const known = this.#known
     if (known === null) return functions.length > 0 || !this.#denied
     const { objects, everything } = known
@@ -108,12 +112,12 @@ export class Suspects {
       this.#known = null
       this.#wrongBefore = this.#changes
       this.#dueAt = -Infinity
-    } else this.#dueAt = Math.min(this.#dueAt, this.#now() + againMs)
+    } else this.#dueAt = Math.min(this.#dueAt, this.#now + againMs)
     return this.#changes
   }
 
   #read(): Promise<void> {
-    this.#dueAt = this.#now() + refreshMs
+    this.#dueAt = this.#now + refreshMs
     this.#reading ??= this.#readAll().finally(() => {
       this.#reading = null
     })
@@ -133,7 +137,7 @@ export class Suspects {
       this.#learn(rows)
     } catch (error) {
       // What is known stays known: a connection may be lost at any time.
-      this.#dueAt = this.#now() + againMs
+      this.#dueAt = this.#now + againMs
       this.#denied = isDenied(error)
       if (this.#known === null) this.#parameters = null
     }
