@@ -51,6 +51,8 @@ export interface Trigger {
   readonly enabled: string
   /** Bits of `tgtype`: 1 for each row, 2 before, 4 INSERT, 8 DELETE, 16 UPDATE, 32 TRUNCATE, 64 instead of. */
   readonly type: number
+  /** What it calls OLD TABLE and NEW TABLE. */
+  readonly transitionTables: readonly string[]
 }
 
 export interface Rule {
@@ -138,6 +140,8 @@ export interface Routine {
   readonly outputs: readonly { readonly name: string; readonly type: Oid }[]
   /** As CREATE FUNCTION has it, of users' functions in SQL or PL/pgSQL that may write, and of all trigger functions. */
   readonly definition: string | null
+  /** Functions of users' that the defaults of its arguments call. */
+  readonly defaultsCall: readonly Oid[]
   /** What it sets search_path to while it runs, as written there. */
   readonly searchPath: string | null
 }
@@ -229,6 +233,8 @@ export class Catalogue {
   readonly foreignKeys: readonly ForeignKey[]
   /** Volatile functions of users' that run where no text names them: of operators, casts and domains. */
   readonly calledAnywhere: readonly Oid[]
+  /** Names that triggers' functions have for rows that were changed. */
+  readonly transitionTables: ReadonlySet<string>
   readonly #relationNames: ReadonlyMap<string, Relation>
   readonly #systemRelations: ReadonlySet<string>
   readonly #routines: ReadonlyMap<Oid, Routine>
@@ -248,6 +254,9 @@ export class Catalogue {
     this.relations = by(rows.relations, ({ oid }) => oid)
     this.foreignKeys = rows.foreignKeys
     this.calledAnywhere = rows.calledAnywhere
+    this.transitionTables = new Set(
+      rows.relations.flatMap(({ triggers }) => triggers.flatMap(({ transitionTables }) => transitionTables)),
+    )
     this.#relationNames = by(rows.relations, qualified)
     this.#systemRelations = new Set(rows.systemRelations)
     this.#routines = by(rows.routines, ({ oid }) => oid)
@@ -318,6 +327,11 @@ export class Catalogue {
 
   roleOf(oid: Oid): Role | undefined {
     return this.#roleOids.get(oid)
+  }
+
+  /** All collations are. */
+  get allDeterministic(): boolean {
+    return this.#nondeterministic.size === 0
   }
 
   /** Equal means equal bytes. */

@@ -8,6 +8,9 @@ const routinesSql = `SELECT p.oid, n.nspname, p.proname, p.prokind, p.proargtype
     array_to_string(p.proargmodes, ''), array_to_json(p.proargnames),
     CASE WHEN p.oid >= ${userOids} AND l.lanname IN ('sql', 'plpgsql') AND p.prokind = 'f'
       AND (p.provolatile = 'v' OR p.prorettype = 'trigger'::regtype) THEN pg_get_functiondef(p.oid) END,
+    CASE WHEN p.oid >= ${userOids} AND p.pronargdefaults > 0 THEN (SELECT string_agg(d.refobjid::text, ' ')
+      FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+        AND d.refclassid = 'pg_proc'::regclass AND d.refobjid >= ${userOids}) END,
     (SELECT substr(setting, 13) FROM unnest(p.proconfig) setting WHERE starts_with(setting, 'search_path='))
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
   WHERE NOT starts_with(n.nspname, 'pg_temp_')`
@@ -30,7 +33,8 @@ const routineOf = (row: Row): Routine => ({
   argumentNames: argumentNamesOf(row),
   outputs: outputsOf(row),
   definition: row[15] ?? null,
-  searchPath: row[16] ?? null,
+  defaultsCall: numbers(row[16]),
+  searchPath: row[17] ?? null,
 })
 
 const namesOf = (row: Row): readonly string[] => (row[14] ? (JSON.parse(row[14]) as string[]) : [])

@@ -165,7 +165,8 @@ const policyOf = (row: Row): Policy => ({
   check: row[6] ?? null,
 })
 
-const triggersSql = `SELECT tgrelid, tgname, tgfoid, tgconstraint <> 0, tgdeferrable, tgenabled, tgtype
+const triggersSql = `SELECT tgrelid, tgname, tgfoid, tgconstraint <> 0, tgdeferrable, tgenabled, tgtype,
+    tgoldtable, tgnewtable
   FROM pg_trigger WHERE NOT tgisinternal`
 
 const triggerOf = (row: Row): Trigger => ({
@@ -175,6 +176,7 @@ const triggerOf = (row: Row): Trigger => ({
   deferrable: isTrue(row[4]),
   enabled: text(row[5]),
   type: number(row[6]),
+  transitionTables: [row[7], row[8]].flatMap(name => name ?? []),
 })
 
 const rulesSql = `SELECT ev_class, rulename, ev_type FROM pg_rewrite

@@ -53,6 +53,8 @@ export class Findings {
   readonly rows: RowRead[] = []
   ddl = false
   commits = false
+  /** Names may mean something else before it is through. */
+  movesPath = false
   #opaque: string | null = null
   readonly #tasks: Task[] = []
   #at = 0

@@ -3,23 +3,26 @@ import type { RangeVar } from 'libpg-query'
 import type { Catalogue, Relation, Routine } from '../../catalogue/index.ts'
 import type { Path } from './findings.ts'
 
-/** Not one that users made; one of the session's own; one that the catalogue does not have. */
-export type Unlisted = 'system' | 'temporary' | 'unknown'
+/** Not one that users made; one of the session's or a trigger's own; one that the catalogue does not have. */
+export type Unlisted = 'system' | 'own' | 'unknown'
 
-/** A temporary table may stand before the one that is found here: then too much is said, and nothing too little. */
+/** A temporary table may stand before the one that is found here: then too much is said. */
 export function relationOf(
   catalogue: Catalogue,
   path: Path,
   { schemaname, relname = '' }: RangeVar,
 ): Relation | Unlisted {
   for (const schema of schemaname === undefined ? path : [schemaname]) {
-    if (schema === 'pg_catalog' ? catalogue.isSystemRelation(relname) : schema === 'information_schema')
-      return 'system'
+    if (schema === 'pg_catalog' && catalogue.isSystemRelation(relname)) return 'system'
     const relation = catalogue.relationNamed(schema, relname)
     if (relation) return relation
   }
-  const temporary = schemaname === undefined ? path.some(isTemporary) : isTemporary(schemaname)
-  return temporary ? 'temporary' : 'unknown'
+  if (schemaname === 'information_schema') return 'system'
+  const own =
+    schemaname === undefined
+      ? path.some(isTemporary) || catalogue.transitionTables.has(relname)
+      : isTemporary(schemaname)
+  return own ? 'own' : 'unknown'
 }
 
 export const isTemporary = (schema: string): boolean => schema === 'pg_temp' || schema.startsWith('pg_temp_')

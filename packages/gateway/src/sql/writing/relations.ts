@@ -128,6 +128,7 @@ function onView(found: Findings, change: Change): void {
   const triggers = relation.triggers.filter(trigger => fires(trigger, [event]))
   for (const { function: oid } of triggers) call(found, oid, change)
   if (triggers.some(({ type }) => (type & insteadOf) !== 0)) return
+  if (event === 'insert' || event === 'update') for (const oid of relation.calls) call(found, oid, change)
   const base = baseOf(found, relation)
   if (base) found.add({ ...change, relation: base, only: false, columns: 'any', rows: null })
   else found.opaque(`what a change of the view ${called(relation)} changes can't be told`)

@@ -13,15 +13,12 @@ export function onCall(
   path: Path,
   onTree: (statement: object, path: Path) => void,
 ): void {
-  const { catalogue } = found
-  if (routine.kind === 'a') {
-    for (const oid of catalogue.aggregate(routine.oid)?.functions ?? []) {
-      const part = catalogue.routine(oid)
-      if (part) found.add({ does: 'call', routine: part, path })
-    }
-    return
+  const parts = routine.kind === 'a' ? (found.catalogue.aggregate(routine.oid)?.functions ?? []) : []
+  for (const oid of [...parts, ...routine.defaultsCall]) {
+    const part = found.catalogue.routine(oid)
+    if (part) found.add({ does: 'call', routine: part, path })
   }
-  if (isHarmless(routine)) return
+  if (routine.kind === 'a' || isHarmless(routine)) return
   const body = bodyOf(found.texts, routine)
   if (body === null) {
     found.opaque(`${called(routine)} is volatile, and what it does can't be read`)

@@ -66,9 +66,17 @@ export function insertedRows(
 }
 
 /** What ON CONFLICT finds is the row with the key that was to be inserted. */
-export function conflictIsOnKey({ primaryKey }: Relation, { infer }: OnConflictClause): boolean {
+export function conflictIsOnKey(
+  { allDeterministic }: Catalogue,
+  { primaryKey, columns }: Relation,
+  { infer }: OnConflictClause,
+): boolean {
   const named = namesOf(infer)
+  // Another unique index on the same column may find equal what the key does not.
+  const sure =
+    allDeterministic || columns.every(column => column.collation === 0 || !named?.includes(column.name))
   return (
+    sure &&
     primaryKey !== null &&
     named?.length === primaryKey.length &&
     primaryKey.every(name => named.includes(name))

@@ -21,6 +21,7 @@ import type {
   TransactionStmt,
   TruncateStmt,
   UpdateStmt,
+  VariableSetStmt,
   ViewStmt,
 } from 'libpg-query'
 import { firstUserOid, type Relation } from '../../catalogue/index.ts'
@@ -40,8 +41,8 @@ export interface Place {
 
 /** They leave the database, and what is known of it, as it is. */
 const harmless = new Set(
-  `VariableSetStmt VariableShowStmt AlterSystemStmt ConstraintsSetStmt PrepareStmt DeallocateStmt ClosePortalStmt
-  FetchStmt ListenStmt UnlistenStmt NotifyStmt LockStmt VacuumStmt CheckPointStmt DiscardStmt LoadStmt CommentStmt
+  `VariableShowStmt AlterSystemStmt ConstraintsSetStmt PrepareStmt DeallocateStmt ClosePortalStmt
+  FetchStmt ListenStmt UnlistenStmt NotifyStmt LockStmt VacuumStmt CheckPointStmt LoadStmt CommentStmt
   IndexStmt ReindexStmt ClusterStmt CreateStatsStmt AlterStatsStmt
   CreateTableSpaceStmt DropTableSpaceStmt CreateRoleStmt CreatedbStmt CreateEventTrigStmt`.split(/\s+/),
 )
@@ -88,6 +89,10 @@ const handlers: { readonly [kind: string]: Handler } = {
   CreateSeqStmt: (found, { sequence }: { sequence?: RangeVar }) => created(found, sequence),
   ViewStmt: (found, { view }: ViewStmt) => created(found, view),
   DropStmt: onDrop,
+  VariableSetStmt: (found, { kind, name }: VariableSetStmt, place) => {
+    if (kind === 'VAR_RESET_ALL' || movesPath(name)) moves(found, place)
+  },
+  DiscardStmt: (found, _node, place) => moves(found, place),
 }
 
 export function onStatement(found: Findings, statement: Node, place: Place): void {
@@ -172,10 +177,8 @@ function change(
   if (typeof relation === 'object') {
     const rows = (places && rowsOf?.(relation, places)) ?? null
     found.add({ does: 'change', relation, event, only, columns, rows, path })
-  } else if (relation !== 'system') {
-    const why = relation === 'unknown' ? 'is not known' : 'is temporary, and its triggers are not known'
-    found.opaque(`"${name?.relname}" ${why}`)
-  } else if (name?.relname !== 'pg_settings') found.ddl = true
+  } else if (relation === 'unknown') found.opaque(`"${name?.relname}" is not known`)
+  else if (relation === 'system' && name?.relname !== 'pg_settings') found.ddl = true
 }
 
 function onInsert(found: Findings, node: InsertStmt, place: Place): void {
@@ -186,7 +189,9 @@ function onInsert(found: Findings, node: InsertStmt, place: Place): void {
   change(found, name, 'update', place, {
     columns: assignedColumns(conflict.targetList),
     rowsOf: (relation, places) =>
-      conflictIsOnKey(relation, conflict) && keepsKeys(found, relation) ? rowsOf(relation, places) : null,
+      conflictIsOnKey(found.catalogue, relation, conflict) && keepsKeys(found, relation)
+        ? rowsOf(relation, places)
+        : null,
   })
 }
 
@@ -241,13 +246,24 @@ function onRefresh(found: Findings, { relation = {} }: RefreshMatViewStmt, place
     found.add({ does: 'run', text: view.refresh, names: storedNames, path })
 }
 
-function onFuncCall(found: Findings, node: FuncCall, { names, path }: Place): void {
+function onFuncCall(found: Findings, node: FuncCall, place: Place): void {
+  const { names, path } = place
   const { funcname = [], args = [], agg_order: order = [], agg_within_group: within } = node
   const name = funcname.map(nameOf)
+  if (name.at(-1) === 'set_config' && movesPath(textOf(args[0]))) moves(found, place)
   const routines = routinesOf(found.catalogue, names, name, args.length + (within ? order.length : 0))
   for (const routine of routines) found.add({ does: 'call', routine, path })
   if (routines.length === 0 && !isType(found, name, names))
     found.opaque(`the function "${name.join('.')}" is not known`)
+}
+
+/** Parameters that change what names mean; undefined for a name that is not told. */
+const movesPath = (parameter: string | undefined): boolean =>
+  parameter === undefined || /^(?:search_path|role|session_authorization)$/i.test(parameter)
+
+function moves(found: Findings, { places }: Place): void {
+  if (places) found.movesPath = true
+  else found.opaque('a function that it calls sets the search_path on its way')
 }
 
 /** mytype(x) is a cast. */
@@ -279,5 +295,8 @@ function onDrop(found: Findings, { removeType, objects = [] }: DropStmt, { names
       if (typeof relationOf(found.catalogue, names, name) !== 'string') found.ddl = true
     }
 }
+
+const textOf = (node: Node | undefined): string | undefined =>
+  node && 'A_Const' in node ? node.A_Const.sval?.sval : undefined
 
 const nameOf = (node: Node): string => ('String' in node ? (node.String.sval ?? '') : '')

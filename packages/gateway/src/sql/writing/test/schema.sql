@@ -72,6 +72,12 @@ create table disabled (id int primary key, name text);
 create trigger disabled after insert on disabled for each row execute function dynamic();
 alter table disabled disable trigger disabled;
 
+create function count_rows() returns trigger language plpgsql
+  as $$ begin insert into log (what) select count(*)::text from changed_rows; return null; end $$;
+create table counted (id int primary key, name text);
+create trigger count_rows after update on counted referencing new table as changed_rows
+  for each statement execute function count_rows();
+
 create function renumber() returns trigger language plpgsql as $$ begin new.id := new.id + 100; return new; end $$;
 create table renumbered (id int primary key, name text);
 create trigger renumber before insert or update on renumbered for each row execute function renumber();
@@ -118,8 +124,11 @@ create function in_app() returns void language plpgsql set search_path = app
   as $$ begin insert into users values (77, 'in app') on conflict do nothing; end $$;
 create function whose_path() returns void language plpgsql set search_path = "$user", public
   as $$ begin delete from tags; end $$;
+create function elsewhere() returns void language plpgsql
+  as $$ begin set local search_path = app; delete from users; end $$;
 create function plus_log(a int, b int) returns int language sql
   as $$ insert into log (what) values ('plus'); select a + b $$;
+create function by_default(n int default plus_log(1, 2)) returns int language sql immutable as $$ select n $$;
 create function looks(n int) returns bigint language sql stable as $$ select count(*) from posts where id < n $$;
 create aggregate joined (text) (sfunc = textcat, stype = text);
 create table defaulted (id int primary key, slug text default slugify('A B'), n int default plus_log(1, 2));
@@ -129,6 +138,8 @@ create procedure proceed() language plpgsql as $$ begin insert into log (what) v
 create view adults as select id, name from users where id >= 18;
 create view titles as select p.title, u.name from posts p join users u on u.id = p.user_id;
 create view logging as select id, plus_log(id, 1) as n from users;
+create view numbered as select id, name from users;
+alter view numbered alter name set default plus_log(1, 2)::text;
 create view instead as select id, name from users;
 create function instead() returns trigger language plpgsql
   as $$ begin insert into audited values (new.id, new.name); return new; end $$;
@@ -172,6 +183,7 @@ insert into short values ('abc', 1);
 insert into loose values ('abc', 1);
 insert into touched values (1, 'a', null);
 insert into audited values (1, 'a'), (2, 'b');
+insert into counted values (1, 'a');
 insert into cascading values (1, 'x'), (2, 'y');
 insert into renumbered values (1, 'a');
 insert into renumbered_parts values (101, 1);
