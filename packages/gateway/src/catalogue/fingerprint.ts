@@ -65,6 +65,8 @@ const parts: readonly string[] = [
   versions('pg_ts_config_map', 'mapcfg'),
   versions('pg_ts_dict', 'oid'),
   versions('pg_conversion', 'oid'),
+  versions('pg_opclass', 'oid'),
+  versions('pg_database', 'oid', 'WHERE datname = current_database()'),
   versions('pg_foreign_table', 'ftrelid'),
   versions('pg_auth_members', 'member'),
   versions('pg_db_role_setting', 'setdatabase'),

@@ -57,7 +57,8 @@ function judgeCall(analysis: Analysis, { callee, result }: Call<Routine>, values
   if (callee.oid < firstUserOid && analysis.names.defined) {
     if (tellsOfKey.has(callee.name)) return
     const setting = values[0]?.written
-    if (callee.name === 'current_setting' && setting !== undefined) {
+    // PostgreSQL's own parameters may be others on each server connection.
+    if (callee.name === 'current_setting' && setting?.includes('.')) {
       analysis.findings.settings.add(setting.toLowerCase())
       return
     }

@@ -147,7 +147,7 @@ function join(analysis: Analysis, node: JoinExpr, scope: Scope): Namespace {
   const tables = [...left.tables, ...right.tables]
   if (node.join_using_alias) tables.push(derived(node.join_using_alias, merged))
   const joined = { tables, columns }
-  analysis.condition(node.quals, scope.with(both(scope.namespace, joined)))
+  analysis.condition(node.quals, scope.with(joined))
   if (!node.alias) return joined
   const table = derived(node.alias, columns)
   return { tables: [table], columns: table.fields }

@@ -9,6 +9,8 @@ import { Refused } from './refused.ts'
 import { everyType, expressions, itsTypes, overloads } from './test/expressions.ts'
 import { type Found, ParseAnalysis } from './test/parse-analysis.ts'
 
+const numRuns = Number(process.env.SLUICE_EXPRESSIONS ?? 3_000)
+
 const database = await freshDatabase()
 let catalogue: Catalogue
 let parser: Parser
@@ -89,7 +91,7 @@ test.each([
       fc.asyncProperty(expressions(), async expression => {
         if (await agrees(`select ${expression} from public.every`, searchPath)) accepted++
       }),
-      { numRuns: 3_000 },
+      { numRuns },
     )
     await postgres.set('reset search_path')
     expect(accepted).toBeGreaterThan(100)
