@@ -228,7 +228,7 @@ function indirection(analysis: Analysis, node: A_Indirection, scope: Scope): Val
     else if (kind === 'A_Indices') {
       // a[1][2] is one element of a: the second subscript is not applied to the first one's result.
       if (!isArray) value = subscripted(analysis, value, content as Subscript, scope)
-      else subscripts(analysis, content as Subscript, scope, is.int4)
+      else subscripts(analysis, content as Subscript, scope, analysis.coercion.base(value.type) === is.jsonb)
       isArray = true
       continue
     } else throw notUnderstood(`${kind} behind an expression`)
@@ -244,22 +244,29 @@ interface Subscript {
 }
 
 function subscripted(analysis: Analysis, value: Value, node: Subscript, scope: Scope): Value {
-  if (analysis.coercion.base(value.type) === is.jsonb) {
-    subscripts(analysis, node, scope, is.text)
-    return { type: is.jsonb }
-  }
-  const element = analysis.coercion.element(value.type)
+  const { coercion } = analysis
+  const isJson = coercion.base(value.type) === is.jsonb
+  const element = isJson ? is.jsonb : coercion.element(value.type)
   if (element === 0) throw notUnderstood('subscripts of other than arrays and jsonb')
-  subscripts(analysis, node, scope, is.int4)
-  return { type: node.is_slice ? analysis.coercion.base(value.type) : element }
+  subscripts(analysis, node, scope, isJson)
+  return { type: node.is_slice ? coercion.base(value.type) : element }
 }
 
-function subscripts(analysis: Analysis, { lidx, uidx }: Subscript, scope: Scope, type: Oid): void {
+function subscripts(analysis: Analysis, { lidx, uidx }: Subscript, scope: Scope, isJson: boolean): void {
   for (const index of [lidx, uidx]) {
     if (!index) continue
     const value = analysis.expression(index, scope)
-    if (!(type === is.text && value.type === is.int4)) analysis.coerce(value, type, 'a')
+    if (isJson) analysis.coerce(value, keyType(analysis, value), 'i')
+    else analysis.coerce(value, is.int4, 'a')
   }
+}
+
+/** Of a subscript of jsonb: text or int4, whichever it can be. */
+function keyType({ coercion }: Analysis, { type }: Value): Oid {
+  if (type === is.unknown) return is.text
+  const [only, second] = [is.int4, is.text].filter(key => coercion.can([type], [key], 'i'))
+  if (only === undefined || second !== undefined) throw unresolved('subscript of jsonb')
+  return only
 }
 
 function fieldOf(analysis: Analysis, value: Value, name: string): Value {
