@@ -133,6 +133,7 @@ const copyIn = fc
   ])
 
 const sync = fc.constant<Said>({ say: 'Sync' })
+const terminate: Said = { say: 'Terminate' }
 
 const says = weighted<Said[]>(
   [10, query(queried).map(each => [each])],
@@ -153,7 +154,10 @@ const says = weighted<Said[]>(
   [2, fc.array(query(statement), { minLength: 2, maxLength: 3 })],
   [2, copyIn],
   [3, fc.array(weighted([9, anyMessage], [1, faulty]), { minLength: 1, maxLength: 8 })],
-  [1, fc.constant([{ say: 'Terminate' }])],
+  [1, fc.constant([terminate])],
+  // It leaves, but not before it is answered.
+  [1, query(queried).map(each => [each, terminate])],
+  [1, fc.tuple(series, sync).map(([all, end]) => [...all, end, terminate])],
 )
 
 const start = fc.constantFrom<Record<string, string>>(

@@ -34,9 +34,11 @@ export class Speaker {
     return [this.#step(null)]
   }
 
-  async speak(says: readonly Said[]): Promise<Step[]> {
+  async speak(all: readonly Said[]): Promise<Step[]> {
     const { line } = this
     const steps: Step[] = []
+    const says = survived(all, this.#ledger.status)
+    if (says.length === 0) return steps
     const copies = says.some(({ say }) => say === 'CopyData')
     const syncs = says.some(({ say }) => say === 'Sync')
     if (this.#ledger.mode === 'copying' && (says[0]?.say === 'Terminate' || (copies && syncs)))
@@ -100,6 +102,19 @@ export class Speaker {
     const { words, notifications } = this.line.heard
     return { client: this.client, says, words: words.length, notifications: notifications.length }
   }
+}
+
+/**
+ * Without what PostgreSQL 18.4 does not survive: after a Query that failed in a transaction, the Execute of the unnamed
+ * portal that it left behind is a segmentation fault.
+ */
+function survived(says: readonly Said[], status: string): readonly Said[] {
+  let failed = status === 'E'
+  return says.filter(said => {
+    if (said.say === 'Query') failed = true
+    else if (said.say === 'Bind' && said.portal === '' && status !== 'E') failed = false
+    return !(failed && said.say === 'Execute' && said.portal === '')
+  })
 }
 
 const pinEnds: readonly (readonly [RegExp, string])[] = [
