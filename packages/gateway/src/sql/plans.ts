@@ -25,7 +25,8 @@ const beginningBytes = 65_536
 const defaultCacheBytes = 8 * 1_048_576
 
 export class Plans {
-  readonly #parser: Parser
+  /** One for all who judge texts: it holds up the others when it is made anew. */
+  readonly parser: Parser
   readonly #cache: PlanCache
   readonly #shape = new Shape(parsedBytes)
   /** Texts that stand for themselves. */
@@ -33,7 +34,7 @@ export class Plans {
   readonly #longShape = new Shape(readBytes)
 
   private constructor(parser: Parser, cacheBytes: number) {
-    this.#parser = parser
+    this.parser = parser
     this.#cache = new PlanCache(cacheBytes)
   }
 
@@ -66,7 +67,7 @@ export class Plans {
     text.readWhole(bytes, start, end)
     const known = this.#cache.get(text)
     if (known) return known
-    const { busy } = this.#parser
+    const { busy } = this.parser
     const plan = this.#parse(bytes, start, end)
     if (plan) {
       this.#cache.set(shape.shareable ? shape : text, plan)
@@ -79,7 +80,7 @@ export class Plans {
   }
 
   #parse(bytes: Uint8Array, start: number, end: number): StatementPlan | null {
-    const statements = this.#parser.parse(asText(bytes, start, end))
+    const statements = this.parser.parse(asText(bytes, start, end))
     try {
       const plan = statements && judge(statements)
       return plan && inBytes(plan, isUtf8(view(bytes, start, end)))

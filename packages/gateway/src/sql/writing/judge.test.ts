@@ -275,6 +275,43 @@ describe('a statement that says what it writes', () => {
   ])
 })
 
+describe('whatever is written, and however', () => {
+  const forms = [
+    'insert into # default values',
+    'insert into # select * from # limit 1',
+    'update # set @ = @',
+    'update # set @ = null',
+    'delete from #',
+    'truncate #',
+    'truncate # cascade',
+    'with gone as (delete from # returning *) select count(*) from gone',
+    'merge into # using (select 1) s on true when matched then delete',
+    'select * from #',
+  ]
+
+  test('no table changes that is not named', async () => {
+    let ran = 0
+    for (const { schema, name, kind, columns } of catalogue.relations.values()) {
+      if (!['r', 'p', 'v', 'm'].includes(kind)) continue
+      const written = `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`
+      for (const form of forms)
+        for (const column of form.includes('@') ? columns.map(column => column.name) : ['']) {
+          const sql = form.replaceAll('#', written).replaceAll('@', pg.escapeIdentifier(column))
+          const changed = await changedBy(sql).catch(() => null)
+          const { tables, rows, inserts, opaque } = writesOf(sql)
+          if (changed === null || opaque !== null) continue
+          const named = [...tables, ...inserts, ...rows.map(({ relation }) => relation)].map(nameOf)
+          expect({ sql, more: changed.filter(changed => !named.includes(changed)) }).toEqual({
+            sql,
+            more: [],
+          })
+          ran++
+        }
+    }
+    expect(ran).toBeGreaterThan(300)
+  })
+})
+
 describe('a statement of which more is to be feared', () => {
   test.each([
     ['do $$ begin delete from tags; end $$', 'DO runs code that is not looked into'],

@@ -28,7 +28,7 @@ const parsedBytes = 16_384
 const readBytes = 262_144
 const mostContexts = 100
 
-/** What stands for a context in keys: made once for many statements. */
+/** With what stands for it in keys: made once for many statements. Who reads in this context writes in it. */
 export interface WriteAs extends WriteContext {
   readonly key: string
 }
@@ -69,11 +69,11 @@ export class Writings {
     if (verdict) return verdict
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
     if (text.length > readBytes || !(isAscii(text) || (utf8 && isUtf8(text)))) return unread(plan)
-    if (verdict === null) return this.#byForm(text, context)
+    if (verdict === null) return this.#byForm(plan, text, context)
     const writes =
       plan.statements < 0 || text.length > parsedBytes
         ? this.#ofShape(plan, text, context)
-        : this.#ofText(text, context)
+        : this.#ofText(plan, text, context)
     if (!this.#parser.busy) this.#keep(plan, context, dependsOnLiterals(writes) ? null : writes)
     return writes
   }
@@ -104,7 +104,7 @@ export class Writings {
     known.verdicts.set(key, verdict)
   }
 
-  #byForm(text: Buffer, context: WriteAs): Writes {
+  #byForm(plan: StatementPlan, text: Buffer, context: WriteAs): Writes {
     if (context.catalogue !== this.#catalogue) {
       this.#forms.clear()
       this.#catalogue = context.catalogue
@@ -112,33 +112,33 @@ export class Writings {
     const verdicts = this.#forms.of(text, 0, text.length)
     const known = verdicts?.get(context.key)
     if (known) return known
-    const writes = this.#ofText(text, context)
+    const writes = this.#ofText(plan, text, context)
     if (!this.#parser.busy) verdicts?.set(context.key, writes)
     return writes
   }
 
-  #ofText(text: Buffer, context: WriteAs): Writes {
+  #ofText(plan: StatementPlan, text: Buffer, context: WriteAs): Writes {
     const { literals } = this.#forms
     literals.read(text, 0, text.length)
     const literalAt = literals.failed ? undefined : (location: number) => literals.at(location)
-    return this.#judge(text.toString(), context, literalAt)
+    return this.#judge(plan, text.toString(), context, literalAt)
   }
 
   #ofShape(plan: StatementPlan, text: Buffer, context: WriteAs): Writes {
     const shape = this.#shape
     shape.read(text, 0, text.length)
     if (shape.tooLong || shape.ambiguous || shape.unterminated) return unread(plan)
-    return this.#judge(sqlOfShape(shape), context)
+    return this.#judge(plan, sqlOfShape(shape), context)
   }
 
-  #judge(text: string, context: WriteAs, literalAt?: Places['literalAt']): Writes {
+  #judge(plan: StatementPlan, text: string, context: WriteAs, literalAt?: Places['literalAt']): Writes {
     const statements = this.#parser.parse(text)
-    if (!statements) return unknown
+    if (!statements) return unread(plan)
     try {
       return judgeWrites(statements, context, this.#parser, literalAt)
     } catch (error) {
       // Too deep for the walk.
-      if (error instanceof RangeError) return unknown
+      if (error instanceof RangeError) return unread(plan)
       throw error
     }
   }
@@ -147,16 +147,9 @@ export class Writings {
 const dependsOnLiterals = ({ rows }: Writes): boolean =>
   rows.some(({ key }) => key.some(({ value }) => 'literal' in value))
 
-const unknown: Writes = {
-  ...writesNothing,
-  opaque: "the text can't be read",
-  ddl: true,
-  commits: true,
-}
-
 const unread = ({ changesSchema }: StatementPlan): Writes => ({
   ...writesNothing,
-  opaque: 'the text is too long to be read, or its encoding is not UTF-8',
+  opaque: "the text can't be read: it is too long, nests too deep, or PostgreSQL 18 would refuse it",
   ddl: changesSchema,
   commits: true,
 })
