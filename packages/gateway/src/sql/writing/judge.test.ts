@@ -392,6 +392,9 @@ describe('a statement that changes what others mean', () => {
     ['create temp table mine (a int)', ''],
     ['create temp view mine as select 1 as a', ''],
     ['create table pg_temp.mine (a int)', ''],
+    ["create function pg_temp.mine() returns int language sql as 'select 1'", ''],
+    ['drop function if exists pg_temp.mine(int)', ''],
+    ['drop table if exists pg_temp.mine', ''],
     ['create unique index on keyless (a)', ''],
     ['reindex table keyless', ''],
   ])

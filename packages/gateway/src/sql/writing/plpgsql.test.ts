@@ -55,6 +55,14 @@ describe('the SQL of a body', () => {
     expect(bodyOf(body).unseen).toBeNull()
   })
 
+  test('of a function with a name for its argument', () => {
+    const { texts, unseen } = bodyOf('declare a alias for $1; begin return f(a); end', {
+      returns: 'int',
+      takes: 'int',
+    })
+    expect([texts, unseen]).toEqual([['SELECT f(a)'], null])
+  })
+
   test('of a function that returns rows', () => {
     const body =
       'begin return query select f(); return query delete from t returning 1; return next g(a); end'

@@ -33,7 +33,7 @@ const assignmentTarget = (() => {
 
 /** Statements and parts of them; all that they hold is looked at. */
 const seen = new Set(
-  `PLpgSQL_function PLpgSQL_var PLpgSQL_rec PLpgSQL_row PLpgSQL_recfield PLpgSQL_type PLpgSQL_expr PLpgSQL_diag_item
+  `PLpgSQL_function PLpgSQL_var PLpgSQL_alias PLpgSQL_rec PLpgSQL_row PLpgSQL_recfield PLpgSQL_type PLpgSQL_expr PLpgSQL_diag_item
   PLpgSQL_case_when PLpgSQL_if_elsif PLpgSQL_exception_block PLpgSQL_exception PLpgSQL_condition PLpgSQL_raise_option
   PLpgSQL_stmt_block PLpgSQL_stmt_assign PLpgSQL_stmt_perform PLpgSQL_stmt_getdiag PLpgSQL_stmt_if PLpgSQL_stmt_case
   PLpgSQL_stmt_loop PLpgSQL_stmt_while PLpgSQL_stmt_fori PLpgSQL_stmt_fors PLpgSQL_stmt_forc PLpgSQL_stmt_foreach_a

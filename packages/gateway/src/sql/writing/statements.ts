@@ -7,6 +7,7 @@
  */
 import type {
   CopyStmt,
+  CreateFunctionStmt,
   CreateTableAsStmt,
   DeleteStmt,
   DropStmt,
@@ -88,6 +89,9 @@ const handlers: { readonly [kind: string]: Handler } = {
   CreateStmt: (found, { relation }: { relation?: RangeVar }) => created(found, relation),
   CreateSeqStmt: (found, { sequence }: { sequence?: RangeVar }) => created(found, sequence),
   ViewStmt: (found, { view }: ViewStmt) => created(found, view),
+  CreateFunctionStmt: (found, { funcname = [] }: CreateFunctionStmt) => {
+    if (!isTemporary(nameOf(funcname.at(-2)))) found.ddl = true
+  },
   DropStmt: onDrop,
   VariableSetStmt: (found, { kind, name }: VariableSetStmt, place) => {
     if (kind === 'VAR_RESET_ALL' || movesPath(name)) moves(found, place)
@@ -283,20 +287,32 @@ function created(found: Findings, name: RangeVar | undefined): void {
   if (name?.relpersistence !== 't' && !isTemporary(name?.schemaname ?? '')) found.ddl = true
 }
 
-/** What is not known of a table that is dropped nothing can depend on: it is temporary, or not there. */
+/** Nothing depends on what is not known: it is temporary, or not there. */
 function onDrop(found: Findings, { removeType, objects = [] }: DropStmt, { names }: Place): void {
-  if (removeType !== 'OBJECT_TABLE' && removeType !== 'OBJECT_VIEW') found.ddl = true
-  else
-    for (const object of objects) {
-      const [relname = '', schemaname] = ('List' in object ? (object.List.items ?? []) : [])
-        .map(nameOf)
-        .reverse()
-      const name = schemaname === undefined ? { relname } : { relname, schemaname }
-      if (typeof relationOf(found.catalogue, names, name) !== 'string') found.ddl = true
-    }
+  const ofTable = removeType === 'OBJECT_TABLE' || removeType === 'OBJECT_VIEW'
+  for (const object of objects) {
+    const [schemaname, relname] = partsOf(object)
+    const name = schemaname === undefined ? { relname } : { relname, schemaname }
+    const unknown = ofTable && typeof relationOf(found.catalogue, names, name) === 'string'
+    if (!unknown && !isTemporary(schemaname ?? '')) found.ddl = true
+  }
+}
+
+/** Schema and name of what a DROP names, whatever it is. */
+function partsOf(object: Node): [schema: string | undefined, name: string] {
+  const parts =
+    'List' in object
+      ? object.List.items
+      : 'ObjectWithArgs' in object
+        ? object.ObjectWithArgs.objname
+        : 'TypeName' in object
+          ? object.TypeName.names
+          : [object]
+  const [name = '', schema] = (parts ?? []).map(nameOf).reverse()
+  return [schema, name]
 }
 
 const textOf = (node: Node | undefined): string | undefined =>
   node && 'A_Const' in node ? node.A_Const.sval?.sval : undefined
 
-const nameOf = (node: Node): string => ('String' in node ? (node.String.sval ?? '') : '')
+const nameOf = (node: Node | undefined): string => (node && 'String' in node ? (node.String.sval ?? '') : '')
