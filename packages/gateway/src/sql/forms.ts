@@ -42,7 +42,7 @@ export class Forms<Known> {
     const { hash } = this.literals
     const found = this.#forms.get(hash)
     this.#forms.delete(hash)
-    const form = found && this.#is(found.bytes) ? found : this.#newForm()
+    const form = found && this.literals.is(found.bytes) ? found : this.#newForm()
     this.#forms.set(hash, form)
     return form
   }
@@ -51,9 +51,5 @@ export class Forms<Known> {
     const [oldest] = this.#forms.keys()
     if (oldest !== undefined && this.#forms.size >= mostForms) this.#forms.delete(oldest)
     return { bytes: this.literals.bytes.slice(0, this.literals.length), known: new Map() }
-  }
-
-  #is(bytes: Uint8Array): boolean {
-    return Buffer.compare(bytes, this.literals.bytes.subarray(0, this.literals.length)) === 0
   }
 }

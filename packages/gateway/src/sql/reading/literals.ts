@@ -82,9 +82,19 @@ export class Literals {
       gap = false
       at = this.#token(text, at, end)
     }
+    const { bytes, length } = this
+    // FNV-1a
     let hash = 0x811c9dc5
-    for (let at = 0; at < this.length; at++) hash = Math.imul(hash ^ this.bytes[at]!, 0x01000193)
+    for (let at = 0; at < length; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
     this.hash = hash
+  }
+
+  /** The form is this one. */
+  is(form: Uint8Array): boolean {
+    const { bytes, length } = this
+    if (form.length !== length) return false
+    for (let at = 0; at < length; at++) if (form[at] !== bytes[at]) return false
+    return true
   }
 
   /** Which literal begins at this byte of the text, counted from its start. */
@@ -160,8 +170,11 @@ export class Literals {
   }
 
   #copy(text: Uint8Array, at: number, end: number): number {
-    if (this.length + end - at > this.bytes.length) this.failed = true
-    else for (let from = at; from < end; from++) this.#put(text[from]!)
+    const { bytes } = this
+    let out = this.length
+    if (out + end - at > bytes.length) return this.#fail(end)
+    while (at < end) bytes[out++] = text[at++]!
+    this.length = out
     return end
   }
 
