@@ -165,6 +165,13 @@ describe('pipelines, Sync and Flush', () => {
     expect(await client.ready()).toEqual(['T(pg_sleep,?column?)', 'D(,5)', 'C(SELECT 1)', 'Z I'])
   })
 
+  test('that is so behind a statement after which the gateway asks something of its own, too', async () => {
+    client.socket.end(query('reset all'))
+    expect(await client.ready()).toEqual(['C(RESET)', 'Z I'])
+    other.send(query('execute nothing'), terminate())
+    expect(await other.ready()).toEqual(['E 26000', 'Z I'])
+  })
+
   test('PL9: Sync and Flush with nothing open take no server connection', async () => {
     await other.query('begin')
     client.send(sync(), sync(), sync(), flush())

@@ -415,7 +415,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   onReady(status: TransactionStatus, exchange: Exchange): boolean {
     if (exchange.tags !== null) this.#onTags(exchange.tags, exchange.failed && status === 'I')
     const asksFirst = (this.#traces.touched & (Touches.reset | Touches.listen)) !== 0
-    this.#readyKept = asksFirst && status === 'I' && this.#inFlight === 1 && exchange !== this.#loneSync
+    // Who leaves is told no more than that.
+    const stays = this.#phase !== 'leaving'
+    this.#readyKept =
+      asksFirst && stays && status === 'I' && this.#inFlight === 1 && exchange !== this.#loneSync
     return this.#readyKept
   }
 
