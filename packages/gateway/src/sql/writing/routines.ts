@@ -1,6 +1,7 @@
 /** What a function that is called writes: what its body does, if that can be read. */
 import type { CreateFunctionStmt, DefElem, Node } from 'libpg-query'
 import { firstUserOid, type Routine } from '../../catalogue/index.ts'
+import { stringsOf } from '../reading/nodes.ts'
 import type { Findings, Path, Texts } from './findings.ts'
 import { harmlessExtensionFunctions, harmlessTriggers, isHarmlessBuiltin, runsSqlUnseen } from './harmless.ts'
 import { called, pathOf } from './names.ts'
@@ -78,9 +79,7 @@ function ofSql(texts: Texts, { definition }: Routine): RoutineBody | null {
   if (tree) return { ...shared, texts: [], tree }
   for (const option of options) {
     const { defname, arg } = (option as { DefElem: DefElem }).DefElem
-    if (defname === 'as' && arg && 'List' in arg) return { ...shared, texts: arg.List.items!.map(textOf) }
+    if (defname === 'as' && arg && 'List' in arg) return { ...shared, texts: stringsOf(arg.List.items ?? []) }
   }
   return null
 }
-
-const textOf = (node: Node): string => ('String' in node ? (node.String.sval ?? '') : '')

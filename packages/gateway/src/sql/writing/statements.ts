@@ -2,15 +2,13 @@
  * What a statement says that it writes, calls and reads, off the tree that PostgreSQL's parser makes of it.
  *
  * The whole tree is walked: a DELETE counts wherever it stands, in a CTE as behind an EXPLAIN ANALYZE. What is not known
- * here is taken for DDL.
+ * here is left to definitions.ts.
  * Source: PostgreSQL's gram.y and parsenodes.h; nodes are named as there.
  */
 import type {
   CopyStmt,
-  CreateFunctionStmt,
   CreateTableAsStmt,
   DeleteStmt,
-  DropStmt,
   ExplainStmt,
   FuncCall,
   InsertStmt,
@@ -23,11 +21,12 @@ import type {
   TruncateStmt,
   UpdateStmt,
   VariableSetStmt,
-  ViewStmt,
 } from 'libpg-query'
 import { firstUserOid, type Relation } from '../../catalogue/index.ts'
+import { kindOf, stringsOf } from '../reading/nodes.ts'
+import { created, onDefinition } from './definitions.ts'
 import { type Change, type Event, type Findings, type Path, storedNames } from './findings.ts'
-import { isTemporary, relationOf, routinesOf } from './names.ts'
+import { relationOf, routinesOf } from './names.ts'
 import { keepsKeys, referringTo } from './relations.ts'
 import { assignedColumns, conflictIsOnKey, insertedRows, matchedRow, type Places } from './rows.ts'
 
@@ -39,14 +38,6 @@ export interface Place {
   /** It is the client's own: its parameters and literals tell values. */
   readonly places: Places | null
 }
-
-/** They leave the database, and what is known of it, as it is. */
-const harmless = new Set(
-  `VariableShowStmt AlterSystemStmt ConstraintsSetStmt PrepareStmt DeallocateStmt ClosePortalStmt
-  FetchStmt ListenStmt UnlistenStmt NotifyStmt LockStmt VacuumStmt CheckPointStmt LoadStmt CommentStmt
-  IndexStmt ReindexStmt ClusterStmt CreateStatsStmt AlterStatsStmt
-  CreateTableSpaceStmt DropTableSpaceStmt CreateRoleStmt CreatedbStmt CreateEventTrigStmt`.split(/\s+/),
-)
 
 type Handler = (found: Findings, node: never, place: Place) => void
 
@@ -86,13 +77,6 @@ const handlers: { readonly [kind: string]: Handler } = {
     found.opaque('CALL runs a procedure that is not looked into')
   },
   ExecuteStmt: found => found.opaque('EXECUTE runs a statement that is known by its name only'),
-  CreateStmt: (found, { relation }: { relation?: RangeVar }) => created(found, relation),
-  CreateSeqStmt: (found, { sequence }: { sequence?: RangeVar }) => created(found, sequence),
-  ViewStmt: (found, { view }: ViewStmt) => created(found, view),
-  CreateFunctionStmt: (found, { funcname = [] }: CreateFunctionStmt) => {
-    if (!isTemporary(nameOf(funcname.at(-2)))) found.ddl = true
-  },
-  DropStmt: onDrop,
   VariableSetStmt: (found, { kind, name }: VariableSetStmt, place) => {
     if (kind === 'VAR_RESET_ALL' || movesPath(name)) moves(found, place)
   },
@@ -100,10 +84,10 @@ const handlers: { readonly [kind: string]: Handler } = {
 }
 
 export function onStatement(found: Findings, statement: Node, place: Place): void {
-  const [kind = '', node] = Object.entries(statement)[0] ?? []
+  const [kind, node] = kindOf(statement)
   const handler = handlers[kind]
   if (handler) handler(found, node as never, place)
-  else if (!harmless.has(kind)) found.ddl = true
+  else onDefinition(found, kind, node, place.names)
 }
 
 /** Nodes wherever they stand. */
@@ -253,7 +237,7 @@ function onRefresh(found: Findings, { relation = {} }: RefreshMatViewStmt, place
 function onFuncCall(found: Findings, node: FuncCall, place: Place): void {
   const { names, path } = place
   const { funcname = [], args = [], agg_order: order = [], agg_within_group: within } = node
-  const name = funcname.map(nameOf)
+  const name = stringsOf(funcname)
   if (name.at(-1) === 'set_config' && movesPath(textOf(args[0]))) moves(found, place)
   const routines = routinesOf(found.catalogue, names, name, args.length + (within ? order.length : 0))
   for (const routine of routines) found.add({ does: 'call', routine, path })
@@ -278,41 +262,9 @@ const isType = ({ catalogue }: Findings, name: readonly string[], path: Path): b
 
 function maybeCall(found: Findings, field: Node | undefined, { names, path }: Place): void {
   if (!field || !('String' in field)) return
-  for (const routine of routinesOf(found.catalogue, names, [nameOf(field)], 1))
+  for (const routine of routinesOf(found.catalogue, names, stringsOf([field]), 1))
     if (routine.oid >= firstUserOid) found.add({ does: 'call', routine, path })
-}
-
-/** A temporary object may hide another one, but only from its own session. */
-function created(found: Findings, name: RangeVar | undefined): void {
-  if (name?.relpersistence !== 't' && !isTemporary(name?.schemaname ?? '')) found.ddl = true
-}
-
-/** Nothing depends on what is not known: it is temporary, or not there. */
-function onDrop(found: Findings, { removeType, objects = [] }: DropStmt, { names }: Place): void {
-  const ofTable = removeType === 'OBJECT_TABLE' || removeType === 'OBJECT_VIEW'
-  for (const object of objects) {
-    const [schemaname, relname] = partsOf(object)
-    const name = schemaname === undefined ? { relname } : { relname, schemaname }
-    const unknown = ofTable && typeof relationOf(found.catalogue, names, name) === 'string'
-    if (!unknown && !isTemporary(schemaname ?? '')) found.ddl = true
-  }
-}
-
-/** Schema and name of what a DROP names, whatever it is. */
-function partsOf(object: Node): [schema: string | undefined, name: string] {
-  const parts =
-    'List' in object
-      ? object.List.items
-      : 'ObjectWithArgs' in object
-        ? object.ObjectWithArgs.objname
-        : 'TypeName' in object
-          ? object.TypeName.names
-          : [object]
-  const [name = '', schema] = (parts ?? []).map(nameOf).reverse()
-  return [schema, name]
 }
 
 const textOf = (node: Node | undefined): string | undefined =>
   node && 'A_Const' in node ? node.A_Const.sval?.sval : undefined
-
-const nameOf = (node: Node | undefined): string => (node && 'String' in node ? (node.String.sval ?? '') : '')
