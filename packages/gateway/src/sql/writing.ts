@@ -16,7 +16,8 @@
  * never too little. Two promises are believed, because PostgreSQL and whoever declared them answer for them: a function
  * that is STABLE or IMMUTABLE changes nothing, and neither do the functions of types and indexes.
  * What a statement does by checking foreign keys changes nothing.
- * How it is asked: {@link Writings} of writing/.
+ * Not seen: what a session hangs on temporary objects of its own, a trigger or a view that writes.
+ * How it is asked: `Writings` in writing/; how a transaction's statements come together: `WriteSet`.
  * Not here: when it commits, and what becomes of the cache (cache/).
  */
 import type { Catalogue, Oid } from '../catalogue/index.ts'

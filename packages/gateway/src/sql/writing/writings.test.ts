@@ -1,7 +1,9 @@
+import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { Catalogue, type CatalogueRows, type Relation } from '../../catalogue/index.ts'
 import { Parser } from '../parser.ts'
 import { Plans } from '../plans.ts'
+import { dressed, statements, undressed } from '../test/statements.ts'
 import { type WriteAs, Writings } from './writings.ts'
 import type { WrittenValues } from './written.ts'
 
@@ -113,6 +115,20 @@ describe('a text that is not parsed', () => {
   test('is opaque if its names are in an encoding that is not known', () => {
     expect(ask(Buffer.from('delete from "f\xfcr"', 'latin1')).writes.opaque).not.toBeNull()
   })
+})
+
+test('any text has a verdict, the same when it is asked for again', () => {
+  const texts = fc.oneof(
+    fc.tuple(statements, dressed).map(([pattern, dress]) => dress(pattern)),
+    undressed,
+  )
+  fc.assert(
+    fc.property(texts, text => {
+      expect(ask(text).writes).toEqual(ask(text).writes)
+      expect(ask(text).with().tables).toBeInstanceOf(Array)
+    }),
+    { numRuns: 500 },
+  )
 })
 
 describe('the key of a row is what PostgreSQL makes of a parameter', () => {
