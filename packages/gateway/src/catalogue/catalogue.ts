@@ -140,6 +140,8 @@ export interface Routine {
   readonly outputs: readonly { readonly name: string; readonly type: Oid }[]
   /** As CREATE FUNCTION has it, of users' functions in SQL or PL/pgSQL that may write, and of all trigger functions. */
   readonly definition: string | null
+  /** The defaults of its last arguments, as SQL, one behind the other; names are resolved in pg_catalog alone. */
+  readonly defaultValues: string | null
   /** Functions of users' that the defaults of its arguments call. */
   readonly defaultsCall: readonly Oid[]
   /** What it sets search_path to while it runs, as written there. */

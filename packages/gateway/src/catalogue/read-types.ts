@@ -11,7 +11,8 @@ const routinesSql = `SELECT p.oid, n.nspname, p.proname, p.prokind, p.proargtype
     CASE WHEN p.oid >= ${userOids} AND p.pronargdefaults > 0 THEN (SELECT string_agg(d.refobjid::text, ' ')
       FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
         AND d.refclassid = 'pg_proc'::regclass AND d.refobjid >= ${userOids}) END,
-    (SELECT substr(setting, 13) FROM unnest(p.proconfig) setting WHERE starts_with(setting, 'search_path='))
+    (SELECT substr(setting, 13) FROM unnest(p.proconfig) setting WHERE starts_with(setting, 'search_path=')),
+    pg_get_expr(p.proargdefaults, 0)
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
   WHERE NOT starts_with(n.nspname, 'pg_temp_')`
 
@@ -35,6 +36,7 @@ const routineOf = (row: Row): Routine => ({
   definition: row[15] ?? null,
   defaultsCall: numbers(row[16]),
   searchPath: row[17] ?? null,
+  defaultValues: row[18] ?? null,
 })
 
 const namesOf = (row: Row): readonly string[] => (row[14] ? (JSON.parse(row[14]) as string[]) : [])

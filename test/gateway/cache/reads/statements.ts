@@ -182,6 +182,14 @@ const reads: readonly Statement[] = [
     { parameters: ['b'] },
   ),
   kept('select plus_one(id), make_interval(days => id) from users', 'users', addUser),
+  kept('select shifted(id), shifted(id, 2), shifted(id, by => 3) from users', 'users', addUser),
+  kept(
+    `select since(created_at, timestamptz '2026-01-01') from users`,
+    'users',
+    `update users set created_at = null`,
+  ),
+  kept('select name::short from users', 'users', renameBob),
+  kept('select id from users where data is json', 'users', 'update users set data = null'),
   kept(`select same(name) from users`, 'users', renameBob),
   kept(
     'with recursive t(n) as (values (1) union all select n + 1 from t where n < (select max(id) from users)) select sum(n) from t',
@@ -458,6 +466,8 @@ const refusals: readonly Statement[] = [
     /timestamp/,
   ),
   notKept(`select timetz '12:00'`, 'volatile', /timetz/),
+  notKept('select since(created_at) from users', 'volatile', /now\(\) is stable/),
+  notKept('select created_at::recent from users', 'volatile', /now\(\) is stable/),
   notKept('select age(born) from users', 'volatile', /age\(\) is stable/),
   notKept('select random() from users', 'volatile', /random\(\) is volatile/),
   notKept('select id from users order by random()', 'volatile', /random/),
@@ -478,6 +488,9 @@ const refusals: readonly Statement[] = [
   notKept(`select 'users'::regclass`, 'uncacheable', /regclass/),
   notKept('select * from pg_class', 'uncacheable', /pg_class/),
   notKept('select * from information_schema.tables', 'uncacheable', /information_schema/),
+  notKept('select * from users', 'uncacheable', /users belongs/, {
+    as: { searchPath: 'information_schema, public' },
+  }),
   notKept('select ctid, * from users', 'uncacheable', /ctid/),
   notKept('select u.xmin from users u', 'uncacheable', /xmin/),
   notKept('select * from users where id = 7 for update', 'uncacheable', /FOR UPDATE/),

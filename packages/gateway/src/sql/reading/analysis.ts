@@ -20,7 +20,7 @@ import { Judge } from './judge.ts'
 import * as is from './oids.ts'
 import { notUnderstood, tellsOfNow, unresolved } from './refused.ts'
 import { Resolver } from './resolve.ts'
-import { nothing, Scope } from './scope.ts'
+import { Scope } from './scope.ts'
 import { readSelect } from './select.ts'
 import type { Field, Table, Value } from './values.ts'
 
@@ -117,16 +117,14 @@ export class Analysis {
     if (node) this.coerce(this.expression(node, scope), is.bool, 'a')
   }
 
-  /** An expression of the catalogue's, over these columns. */
-  check(expression: string, columns: readonly Field[], table?: Table): void {
-    const statement = this.parse(`SELECT ${expression}`)?.[0]?.stmt
+  /** An expression of the catalogue's, or several, over these columns. */
+  check(expressions: string, columns: readonly Field[], table?: Table): void {
+    const statement = this.parse(`SELECT ${expressions}`)?.[0]?.stmt
     const select = statement && 'SelectStmt' in statement ? statement.SelectStmt : undefined
-    const [target] = select?.targetList ?? []
-    if (!target || !('ResTarget' in target) || !target.ResTarget.val) throw notUnderstood(expression)
-    this.expression(
-      target.ResTarget.val,
-      new Scope({ ...nothing, tables: table ? [table] : [], columns }, null),
-    )
+    if (!select?.targetList) throw notUnderstood(expressions)
+    const scope = new Scope({ tables: table ? [table] : [], columns }, null)
+    for (const target of select.targetList)
+      if ('ResTarget' in target && target.ResTarget.val) this.expression(target.ResTarget.val, scope)
   }
 
   literal(location: number, text: string): Value {

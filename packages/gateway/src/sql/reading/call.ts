@@ -44,6 +44,8 @@ export function resolveCall(
   if (!call || call.result === 0 || call.arguments.includes(0)) throw unresolved(`function ${name.join('.')}`)
   // Said before what its arguments are read as: nextval's name is a regclass.
   if (call.callee.volatility === 'v') throw volatileFunction(call.callee.name)
+  if (written.length < call.callee.arguments.length && call.callee.defaultValues !== null)
+    analysis.defined().check(call.callee.defaultValues, [])
   const read = values.map((value, at) => analysis.coerce(value, call.arguments[at]!, 'i'))
   judgeCall(
     analysis,
@@ -78,7 +80,7 @@ function argumentOf(analysis: Analysis, node: Node, scope: Scope): Argument {
   return { value: analysis.expression(arg!, scope), name: name ?? '' }
 }
 
-/** `make_interval(days => 1)`: what is not named is NULL of its type here, for its default is a part of the function. */
+/** `make_interval(days => 1)`: what is not named is of its type, by its default. */
 function inOrder(analysis: Analysis, name: readonly string[], written: readonly Argument[]): Value[] {
   const [callee, second] = analysis.resolver.routines(name)
   if (!callee || second) throw unresolved(`function ${name.join('.')}`)

@@ -13,6 +13,7 @@ import type {
   GroupingFunc,
   JsonArrayAgg,
   JsonArrayConstructor,
+  JsonIsPredicate,
   JsonObjectAgg,
   JsonObjectConstructor,
   MinMaxExpr,
@@ -89,6 +90,10 @@ const rules: { readonly [kind: string]: Rule } = {
     constructObject(analysis, node, scope),
   JsonArrayConstructor: (analysis, node: JsonArrayConstructor, scope) =>
     constructArray(analysis, node, scope),
+  JsonIsPredicate: (analysis, node: JsonIsPredicate, scope) => {
+    analysis.settled(analysis.expression(node.expr!, scope))
+    return { type: is.bool }
+  },
   JsonObjectAgg: (analysis, node: JsonObjectAgg, scope) => aggregateObject(analysis, node, scope),
   JsonArrayAgg: (analysis, node: JsonArrayAgg, scope) => aggregateArray(analysis, node, scope),
 }

@@ -39,7 +39,12 @@ export function readTable(analysis: Analysis, node: RangeVar, scope: Scope): Tab
 function relationOf({ names }: Analysis, name: string, schema: string | undefined): Relation {
   if (schema === undefined)
     for (const place of names.searchPath) {
-      if (place === 'pg_catalog' && names.catalogue.isSystemRelation(name)) throw systemRelation(name)
+      // What information_schema has is not known by name.
+      if (
+        place === 'information_schema' ||
+        (place === 'pg_catalog' && names.catalogue.isSystemRelation(name))
+      )
+        throw systemRelation(name)
       const relation = names.catalogue.relationNamed(place, name)
       if (relation) return relation
     }
