@@ -12,7 +12,7 @@ import {
   query,
   sync,
 } from '@sluice/wire'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { FaultProxy } from '../support/fault-proxy.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { VirtualClock } from '../support/memory-transport.ts'
@@ -60,6 +60,12 @@ const waitingForLock = () =>
   database.query(
     `do $$ begin while not exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock') loop perform pg_sleep(0.01); perform pg_stat_clear_snapshot(); end loop; end $$`,
   )
+
+/** Waits until nobody has a server connection: after its answer, a statement may have been asked about. */
+const allIdle = ({ gateway }: TestGateway) =>
+  vi.waitUntil(() => gateway.backends[0]!.pools.every(({ idle, size }) => idle === size), {
+    ...{ timeout: 10_000, interval: 5 },
+  })
 
 /** A transaction that holds a lock until its end, on a connection of its own. */
 async function holding(lock: string): Promise<RawClient> {
@@ -218,6 +224,7 @@ describe('cancel', () => {
     const [x, y] = [await rawClient(two.url), await rawClient(two.url)]
     x.send(parse('s1', 'select x from t'), sync())
     expect(await x.ready()).toEqual(['1', 'Z I'])
+    await allIdle(two)
     // So that x gets a connection that does not have it.
     await y.query('begin')
     if (block) await x.query(block)
@@ -237,11 +244,32 @@ describe('cancel', () => {
     await two.stop()
   })
 
+  test('a client whose preparation was cancelled keeps no connection', async () => {
+    const two = await startGateway(database.url, { connectionLimit: 2 })
+    const [x, y, z] = [await rawClient(two.url), await rawClient(two.url), await rawClient(two.url)]
+    x.send(parse('s1', 'select x from t'), sync())
+    expect(await x.ready()).toEqual(['1', 'Z I'])
+    await allIdle(two)
+    await y.query('begin')
+    await using holder = await holding('lock table t in access exclusive mode')
+    // It lists what its connection must have first.
+    x.send(query('select name from pg_prepared_statements'))
+    await waitingForLock()
+    await cancel(x)
+    expect(await x.ready()).toEqual(['E 57014', 'Z I'])
+    expect(await z.query('select 1')).toContain('D(1)')
+    await holder.end()
+    expect(await x.query('select name from pg_prepared_statements')).toContain('D(s1)')
+    for (const client of [x, y, z]) client.destroy()
+    await two.stop()
+  })
+
   test('ends the wait of one whose server connection does not take over its parameters', async () => {
     await using proxy = await FaultProxy.start(database.url)
     const silent = await startGateway(proxy.url, { connectionLimit: 2 })
     const [x, y] = [await rawClient(silent.url), await rawClient(silent.url)]
     await x.query(`set work_mem = '7MB'`)
+    await allIdle(silent)
     await y.query('begin')
     proxy.fault = { is: 'dark', at: /set_config\('work_mem'/, moment: 'before' }
     x.send(query('select 1'))
@@ -317,6 +345,18 @@ describe('failures', () => {
     expect(await b.query('select 1')).toContain('D(1)')
   })
 
+  test('FA2: so is one that is terminated while the gateway asks it something', async () => {
+    await using holder = await holding('lock table pg_catalog.pg_depend in access exclusive mode')
+    expect(await a.query(`set work_mem = '5MB'`)).toEqual(['C(SET)', 'Z I'])
+    await waitingForLock()
+    await database.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    )
+    expect(await a.ready()).toEqual(['E 57P01', 'closed'])
+    await holder.end()
+    expect(await b.query('select 1')).toContain('D(1)')
+  })
+
   test('a client that vanishes in a transaction has it rolled back, and the connection goes on', async () => {
     await a.query('begin')
     await a.query('insert into t values (1)')
@@ -346,6 +386,7 @@ describe('failures', () => {
     test('when a client’s parameters go to a connection: the client gets another one', async () => {
       await x.query(`set work_mem = '7MB'`)
       await using y = await rawClient(patient.url)
+      await allIdle(patient)
       await y.query('begin')
       proxy.fault = { is: 'dark', at: /set_config\('work_mem'/, moment: 'before', times: 1 }
       x.send(query('select 7'))
@@ -371,6 +412,7 @@ describe('failures', () => {
     const [x, y] = [await rawClient(strict.url), await rawClient(strict.url)]
     x.send(parse('s1', 'select x from t'), sync())
     expect(await x.ready()).toEqual(['1', 'Z I'])
+    await allIdle(strict)
     await y.query('begin')
     await using holder = await holding('lock table t in access exclusive mode')
     x.send(bind('', 's1'), execute(), sync())

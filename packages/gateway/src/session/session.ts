@@ -821,8 +821,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     else if (this.#phase !== 'over') {
       this.#phase = 'ready'
       this.#run()
-      // What it was for may have been refused meanwhile.
-      if (this.#phase === 'ready' && this.#inFlight === 0) this.#onQuiet()
     }
   }
 
