@@ -5,9 +5,10 @@
  */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Catalogue, readCatalogue } from '../../../packages/gateway/src/catalogue/index.ts'
+import { type Catalogue, firstUserOid, readCatalogue } from '../../../packages/gateway/src/catalogue/index.ts'
 import { Parser } from '../../../packages/gateway/src/sql/parser.ts'
 import { Readings, readAs } from '../../../packages/gateway/src/sql/reading/index.ts'
+import { ParseAnalysis } from '../../../packages/gateway/src/sql/reading/test/parse-analysis.ts'
 import type { Dependencies, Verdict } from '../../../packages/gateway/src/sql/reading.ts'
 import { freshDatabase } from '../../support/postgres.ts'
 import { schema } from './reads/schema.ts'
@@ -17,6 +18,7 @@ const database = await freshDatabase()
 const reader = `reader_${database.name}`
 const text = { types: { getTypeParser: () => String } } as const
 let client: pg.Client
+let postgres: ParseAnalysis
 let catalogue: Catalogue
 let readings: Readings
 
@@ -30,8 +32,10 @@ beforeAll(async () => {
     return [results].flat().flatMap(({ rows }) => rows)
   })
   readings = new Readings(await Parser.load())
+  postgres = await ParseAnalysis.connect(database.url)
 })
 afterAll(async () => {
+  await postgres[Symbol.asyncDispose]()
   await client.query(`drop owned by ${reader}; drop role ${reader}`)
   await client.end()
 })
@@ -48,6 +52,11 @@ for (const [kind, list] of Object.entries(statements))
       const verdict = await verdictOn(sql, as)
       const depends = dependencies(parameters)
       expect(written(verdict, depends)).toEqual(words(statement.depends))
+
+      const found = await postgres.of(sql, settingsOf(as))
+      const relations = [...depends.tables, ...depends.rows.map(({ relation }) => relation)]
+      expect(relations).toEqual(expect.arrayContaining([...found!.relations]))
+      if (!statement.depends.includes('?')) expect(volatile(found!.functions)).toEqual([])
 
       const before = await undone(() => answer(statement))
       if (change !== null) {
@@ -119,11 +128,22 @@ function nameOf(oid: number): string {
   return schema === 'public' ? name : `${schema}.${name}`
 }
 
-async function become({ searchPath, reader: isReader, settings = {} }: As): Promise<void> {
-  await client.query(`set local search_path = ${searchPath ?? 'public'}`)
-  for (const [name, value] of Object.entries(settings))
+const settingsOf = ({ searchPath, reader: isReader, settings = {} }: As): Record<string, string> => ({
+  search_path: searchPath ?? 'public',
+  ...settings,
+  ...(isReader && { role: reader }),
+})
+
+/** What can't be kept, by pg_proc: PostgreSQL's own stable functions are another matter. */
+const volatile = (functions: ReadonlySet<number>): string[] =>
+  [...functions].flatMap(oid => {
+    const { name, volatility } = catalogue.routine(oid)!
+    return volatility === 'v' || (volatility === 's' && oid >= firstUserOid) ? [name] : []
+  })
+
+async function become(as: As): Promise<void> {
+  for (const [name, value] of Object.entries(settingsOf(as)))
     await client.query('select set_config($1, $2, true)', [name, value])
-  if (isReader) await client.query(`set local role ${reader}`)
 }
 
 /** Rows in any order: without ORDER BY PostgreSQL may give them in another one. */

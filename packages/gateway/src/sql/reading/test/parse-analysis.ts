@@ -30,22 +30,24 @@ export class ParseAnalysis implements AsyncDisposable {
     return new ParseAnalysis(client)
   }
 
-  async set(sql: string): Promise<void> {
-    await this.#client.query(sql)
-  }
-
-  /** Null if PostgreSQL refuses the statement. */
-  async of(sql: string): Promise<Found | null> {
+  /**
+   * Null if PostgreSQL refuses the statement.
+   *
+   * @param settings under which it is read, role and search_path among them
+   */
+  async of(sql: string, settings: Readonly<Record<string, string>> = {}): Promise<Found | null> {
     const client = this.#client
-    this.#printed = ''
+    await client.query('begin')
     try {
-      await client.query(`set debug_print_rewritten = on`)
+      await client.query('set local debug_print_rewritten = on')
+      for (const [name, value] of Object.entries(settings))
+        await client.query('select pg_catalog.set_config($1, $2, true)', [name, value])
       this.#printed = ''
       await client.query(`prepare asked as ${sql}`)
     } catch {
       return null
     } finally {
-      await client.query('reset debug_print_rewritten')
+      await client.query('rollback')
     }
     // The tree of PREPARE itself comes first, and names nothing by oid.
     const tree = this.#printed.replace(/\s+/g, ' ')
