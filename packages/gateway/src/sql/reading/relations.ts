@@ -5,11 +5,11 @@
 import type { RangeVar } from 'libpg-query'
 import type { Relation } from '../../catalogue/index.ts'
 import type { Analysis } from './analysis.ts'
+import { renamed } from './columns.ts'
 import { kindOf, stringsOf } from './nodes.ts'
 import * as is from './oids.ts'
 import { notUnderstood, Refused, systemRelation, unknownRelation } from './refused.ts'
 import type { Scope } from './scope.ts'
-import { renamed } from './select.ts'
 import type { Field, Table } from './values.ts'
 
 export function readTable(analysis: Analysis, node: RangeVar, scope: Scope): Table {

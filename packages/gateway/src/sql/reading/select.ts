@@ -13,6 +13,7 @@ import type {
 import type { Analysis } from './analysis.ts'
 import { window } from './call.ts'
 import { columnName } from './column-names.ts'
+import { renamed, settled } from './columns.ts'
 import { readFrom } from './from.ts'
 import { kindOf, stringsOf } from './nodes.ts'
 import * as is from './oids.ts'
@@ -187,18 +188,4 @@ function withQuery(
   for (const limit of [statement.limitCount, statement.limitOffset])
     if (limit) analysis.coerce(analysis.expression(limit, scope), is.int8, 'a')
   return columns
-}
-
-/** Of a subquery: what is no column's yet is text, and a literal is a literal no more. */
-export function settled(analysis: Analysis, columns: readonly Field[]): Field[] {
-  return columns.map(({ name, value }) => {
-    const { type, fields } = analysis.settled(value)
-    return { name, value: { type, ...(fields && { fields }) } }
-  })
-}
-
-/** The first columns take the names of an alias: `AS t (a, b)`. */
-export function renamed(columns: readonly Field[], names: readonly Node[] = []): Field[] {
-  const own = stringsOf(names)
-  return columns.map((column, at) => ({ ...column, name: own[at] ?? column.name }))
 }
