@@ -1,6 +1,6 @@
 /** What a change of a relation sets off. */
 import type { Catalogue, Oid, Relation, Trigger } from '../../catalogue/index.ts'
-import { type Change, type Event, type Findings, storedNames } from './findings.ts'
+import { type Change, type Event, type Findings, type Path, storedNames } from './findings.ts'
 import { called, relationOf } from './names.ts'
 import { assignedBy } from './routines.ts'
 
@@ -9,21 +9,23 @@ const eventBits: Readonly<Record<Event, number>> = { insert: 4, delete: 8, updat
 const ruleEvents: Readonly<Record<Event, string>> = { insert: '3', delete: '4', update: '2', truncate: '' }
 const insteadOf = 64
 
+/** Names of columns. */
+type Assigned = ReadonlySet<string> | 'any'
+
 export function onChange(found: Findings, change: Change): void {
   const { relation, event, path } = change
-  if (relation.rules.some(rule => rule.event === ruleEvents[event])) {
+  if (relation.rules.some(rule => rule.event === ruleEvents[event]))
     found.opaque(`a rule of ${called(relation)} may make something else of the statement`)
-  }
   found.add({ does: 'read', relation, path })
   if (relation.kind === 'v') onView(found, change)
-  else if (relation.kind === 'f')
-    found.opaque(`${called(relation)} is a foreign table: what its server changes can't be told`)
   else onTable(found, change)
 }
 
 function onTable(found: Findings, change: Change): void {
   const { relation, event, path } = change
   const family = familyOf(found, change)
+  const foreign = family.find(({ kind }) => kind === 'f')
+  if (foreign) found.opaque(`${called(foreign)} is a foreign table: what its server changes can't be told`)
   // A row that an update moves to another partition is deleted from one and inserted into the other.
   const events: readonly Event[] =
     event === 'update' && relation.kind === 'p' ? ['update', 'delete', 'insert'] : [event]
@@ -33,17 +35,24 @@ function onTable(found: Findings, change: Change): void {
     for (const member of family) for (const oid of member.calls) call(found, oid, change)
   const assigned = assignedColumns(found, change.columns, triggers)
   record(found, change, family, assigned)
+  for (const event of events) act(found, event, family, assigned, path)
+}
+
+/** Foreign keys that refer to one of these rows, and do something about it. */
+function act(
+  found: Findings,
+  event: Event,
+  family: readonly Relation[],
+  assigned: Assigned,
+  path: Path,
+): void {
+  if (event !== 'delete' && event !== 'update') return
   for (const key of found.catalogue.foreignKeys) {
     const referred = family.find(({ oid }) => oid === key.to)
-    if (!referred) continue
-    const action =
-      event === 'delete'
-        ? key.onDelete
-        : event === 'update' && changes(referred, key.toColumns, assigned)
-          ? key.onUpdate
-          : 'a'
-    const from = found.catalogue.relation(key.from)
+    const from = referred && found.catalogue.relation(key.from)
+    const action = event === 'delete' ? key.onDelete : key.onUpdate
     if (!from || action === 'a' || action === 'r') continue
+    if (event === 'update' && !changes(referred, key.toColumns, assigned)) continue
     found.add({
       does: 'change',
       relation: from,
@@ -69,7 +78,7 @@ function record(
   found: Findings,
   { relation, event, rows }: Change,
   family: readonly Relation[],
-  assigned: ReadonlySet<string> | 'any',
+  assigned: Assigned,
 ): void {
   const key = relation.primaryKey ?? []
   const byKey = event === 'delete' || !changes(relation, key, assigned)
@@ -82,7 +91,7 @@ function assignedColumns(
   { catalogue, texts }: Findings,
   columns: Change['columns'],
   triggers: readonly Trigger[],
-): ReadonlySet<string> | 'any' {
+): Assigned {
   if (columns === 'any') return 'any'
   const all = new Set(columns)
   for (const trigger of triggers) {
@@ -104,11 +113,7 @@ export function keepsKeys(found: Findings, relation: Relation): boolean {
 }
 
 /** A column that is generated changes with others. */
-const changes = (
-  { columns }: Relation,
-  names: readonly string[],
-  assigned: ReadonlySet<string> | 'any',
-): boolean =>
+const changes = ({ columns }: Relation, names: readonly string[], assigned: Assigned): boolean =>
   assigned === 'any' ||
   names.some(name => assigned.has(name) || columns.some(column => column.name === name && column.generated))
 

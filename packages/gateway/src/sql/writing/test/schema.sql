@@ -39,6 +39,7 @@ create table "Odd ""Names" ("Id" int primary key, "user" text);
 create table app.users (id int primary key, name text);
 create table short (code varchar(3) primary key, n int);
 create table loose (code citext primary key, n int);
+create table staff (id int primary key, boss int references staff on delete cascade);
 
 -- Triggers.
 create table log (id serial primary key, what text, at timestamptz default now());
@@ -82,6 +83,9 @@ create function renumber() returns trigger language plpgsql as $$ begin new.id :
 create table renumbered (id int primary key, name text);
 create trigger renumber before insert or update on renumbered for each row execute function renumber();
 create table renumbered_parts (id int references renumbered on update cascade deferrable initially deferred, part int);
+
+create table shifted (id int primary key, name text);
+create trigger renumber before insert on shifted for each row execute function renumber();
 
 create function late() returns trigger language plpgsql set search_path = public as $$
 begin
@@ -154,6 +158,7 @@ create table events_1 partition of events for values from (0) to (10);
 create table events_2 partition of events for values from (10) to (20) partition by range (day);
 create table events_2a partition of events_2 for values from (10) to (15);
 create table events_2b partition of events_2 for values from (15) to (20);
+create trigger audit after delete on events_1 for each row execute function audit();
 create table places (id int primary key, name text);
 create table capitals (country text) inherits (places);
 
@@ -168,6 +173,10 @@ create unlogged table unlogged (id int primary key);
 create extension file_fdw;
 create server files foreign data wrapper file_fdw;
 create foreign table foreign_rows (a text) server files options (filename '/dev/null');
+create table partly (a int) partition by range (a);
+create table partly_here partition of partly for values from (0) to (10);
+create foreign table partly_there partition of partly for values from (10) to (20)
+  server files options (filename '/dev/null');
 
 insert into users select n, 'user ' || n, n || '@example.com' from generate_series(1, 30) n;
 insert into users values (77, 'seven', null);
@@ -187,6 +196,8 @@ insert into counted values (1, 'a');
 insert into cascading values (1, 'x'), (2, 'y');
 insert into renumbered values (1, 'a');
 insert into renumbered_parts values (101, 1);
+insert into shifted values (1, 'a');
+insert into staff values (1, null), (2, 1), (3, 2);
 insert into ruled values (1, 'a');
 insert into events values (1, 1, 'a'), (2, 11, 'b'), (3, 16, 'c');
 insert into places values (1, 'village');
