@@ -29,6 +29,12 @@ beforeEach(async () => {
   }
 })
 
+/** A URL as libpq's older way to say it. */
+const keywords = (url: string) => {
+  const { hostname, port, username, password, pathname } = new URL(url)
+  return `host=${hostname} port=${port} user=${username} password=${password} dbname=${pathname.slice(1)}`
+}
+
 const value = async (client: RawClient, sql: string) => {
   const heard = await client.query(sql)
   return heard.find(word => word.startsWith('D('))?.slice(2, -1) ?? heard[0]
@@ -182,6 +188,24 @@ describe('parameters', () => {
     await two.stop()
   })
 
+  test('parameters with a dot may be many, and too many keep the connection', async () => {
+    const set = (count: number) => Array.from({ length: count }, (_, n) => `set app.x${n} = 'a'`).join(';')
+    await a.query(set(150))
+    expect(await value(b, `select current_setting('app.x149', true)`)).toBe('')
+    expect(await value(a, `select current_setting('app.x149', true)`)).toBe('a')
+    await a.query(set(300))
+    expect(await b.query('select 1')).toEqual(['E 53300', 'Z I'])
+    await a.end()
+    expect(await value(b, `select current_setting('app.x299', true)`)).toBe('null')
+  })
+
+  test('a parameter that a function of an extension sets is its client’s', async () => {
+    await database.query('create extension pg_trgm')
+    await value(a, 'select set_limit(0.9)')
+    expect(await value(b, 'select show_limit()')).toBe('0.3')
+    expect(await value(a, 'select show_limit()')).toBe('0.9')
+  })
+
   test('a parameter with a dot goes back to what the client started with', async () => {
     const c = await rawClient(one.url, { parameters: { options: '-c app.start=mine' } })
     expect(await value(c, `set app.start = ''; select current_setting('app.start')`)).toBe('')
@@ -317,6 +341,31 @@ describe('pins', () => {
     expect(await value(a, 'execute p')).toBe('5')
     await a.end()
     expect(await b.query('execute p')).toEqual(['E 26000', 'Z I'])
+  })
+
+  test.each([
+    ['setseed', 'select setseed(0.5)', 'select random() = 0.9851677175347999'],
+    [
+      'a temporary replication slot',
+      `select pg_create_physical_replication_slot('${database.name}', true, true)`,
+      `select exists (select from pg_replication_slots where slot_name = '${database.name}')`,
+    ],
+    [
+      'a replication origin',
+      `select pg_replication_origin_create('${database.name}'); select pg_replication_origin_session_setup('${database.name}')`,
+      'select pg_replication_origin_session_is_setup()',
+    ],
+    [
+      'a connection of dblink',
+      `create extension dblink; select dblink_connect('mine', '${keywords(database.url)}')`,
+      `select dblink_get_connections() = '{mine}'`,
+    ],
+  ])('%s, which nothing undoes, keeps the connection, and ends with it', async (_what, makes, isThere) => {
+    await a.query(makes)
+    expect(await b.query(isThere)).toEqual(['E 53300', 'Z I'])
+    expect(await value(a, isThere)).toBe('t')
+    await a.end()
+    expect(await value(b, isThere)).not.toBe('t')
   })
 
   test('SET sluice.pool_mode = session keeps the connection', async () => {

@@ -13,7 +13,8 @@ export type Pin =
   | 'temporary'
   | 'hold_cursor'
   | 'sql_prepare'
-  | 'load'
+  /** What nothing undoes. */
+  | 'lasting'
   /** The server does not tell what its session is like: its role may not read the catalogues. */
   | 'unreadable'
 
@@ -60,7 +61,8 @@ export const probeSql = (customs: Iterable<string>): string =>
     `EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.refclassid OPERATOR(pg_catalog.=) 2615 AND d.refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())`,
     `EXISTS (SELECT FROM pg_catalog.pg_cursors c WHERE c.is_holdable)`,
     `EXISTS (SELECT FROM pg_catalog.pg_prepared_statements p WHERE p.from_sql)`,
-    ...[...customs].map(name => `pg_catalog.current_setting(${quoteLiteral(name)}, true)`),
+    // One argument for all: a function has at most a hundred.
+    `ARRAY[${[...customs].map(name => `pg_catalog.current_setting(${quoteLiteral(name)}, true)`).join(', ')}]::pg_catalog.text[]`,
   ].join(', ')})::pg_catalog.text, 'UTF8'), 'hex')`
 
 const pinsInOrder: readonly Pin[] = ['advisory_lock', 'temporary', 'hold_cursor', 'sql_prepare']
@@ -74,9 +76,13 @@ export function readProbe(
   customs: Iterable<string>,
   user: string,
 ): Probed {
-  const [settings, authorization, role, channels, ...rest] = JSON.parse(
+  const [settings, authorization, role, channels, locks, temporary, cursors, prepared, custom] = JSON.parse(
     Buffer.from(rows.at(-1)?.[0] ?? '', 'hex').toString(),
-  ) as [Record<string, string> | null, string, string, string[] | null, ...(boolean | string | null)[]]
+  ) as [
+    ...[settings: Record<string, string> | null, authorization: string, role: string],
+    ...[channels: string[] | null, locks: boolean, temporary: boolean, cursors: boolean, prepared: boolean],
+    custom: (string | null)[],
+  ]
   const values = new Map<string, string>()
   for (const [name, value] of Object.entries(settings ?? {})) values.set(name.toLowerCase(), value)
   for (const [at, name] of limits.entries()) {
@@ -85,11 +91,12 @@ export function readProbe(
   }
   if (authorization !== user) values.set('session_authorization', authorization)
   if (role !== 'none') values.set('role', role)
-  const pins = pinsInOrder.filter((_, at) => rest[at] === true)
-  let at = pinsInOrder.length
+  const held = [locks, temporary, cursors, prepared]
+  const pins = pinsInOrder.filter((_, at) => held[at])
+  let at = 0
   for (const name of customs) {
-    const value = rest[at++]
-    if (typeof value === 'string') values.set(name, value)
+    const value = custom[at++]
+    if (value != null) values.set(name, value)
   }
   return { values, pins, channels: channels ?? [] }
 }

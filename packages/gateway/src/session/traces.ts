@@ -45,7 +45,7 @@ export class Traces {
   /** Names with dots that were set; null if none was. */
   #customs: Set<string> | null = null
   #sessionMode: boolean
-  #loaded = false
+  #lasting = false
 
   constructor(place: Place, base: Values) {
     this.#place = place
@@ -86,8 +86,9 @@ export class Traces {
     this.touched |= touches
     for (const { does, channel } of plan.channels)
       if (does === 'unlisten') this.unlistens = [...this.unlistens, channel]
-    for (const name of plan.customSettings) this.#addCustom(name)
-    if ((plan.touches & Touches.load) !== 0) this.#loaded = true
+    // What is not asked for can't be carried, and must not be met by others.
+    for (const name of plan.customSettings) if (!this.#addCustom(name)) this.#lasting = true
+    if ((plan.touches & Touches.lasting) !== 0) this.#lasting = true
     if (plan.unknownSettings) this.ranUnseen = true
   }
 
@@ -106,9 +107,11 @@ export class Traces {
     }
   }
 
-  #addCustom(name: string): void {
+  /** @returns false if there are too many: it will not be asked for */
+  #addCustom(name: string): boolean {
     this.#customs ??= new Set()
     if (this.#customs.size < mostCustoms) this.#customs.add(name)
+    return this.#customs.has(name)
   }
 
   /** A function was called that may do anything. */
@@ -133,13 +136,16 @@ export class Traces {
       read: rows => {
         const { values, pins, channels } = readProbe(rows, customs, this.#place.user)
         for (const [name, value] of values) if (others.has(name) && value !== '') this.#addCustom(name)
+        // Words of texts that were no names of parameters, or of none that was set.
+        for (const name of this.#customs ?? [])
+          if (!values.has(name) && !this.#base.byName.has(name)) this.#customs?.delete(name)
         // It has no value again; the client's own goes over it.
         if ((this.touched & Touches.reset) !== 0)
           for (const name of this.#base.byName.keys())
             if (name.includes('.') && values.get(name) === '') values.delete(name)
         const mode = values.get(modeParameter) || this.#place.mode
         this.#sessionMode = mode === 'session'
-        this.pins = this.#loaded ? [...pins, 'load'] : pins
+        this.pins = this.#lasting ? [...pins, 'lasting'] : pins
         this.touched = 0
         this.ranUnseen = false
         this.wants = this.#base.with(values)
@@ -166,6 +172,6 @@ export class Traces {
 
   /** Nothing undoes what was left: the connection can't be cleaned. */
   get indelible(): boolean {
-    return this.#loaded
+    return this.#lasting
   }
 }

@@ -3,8 +3,8 @@ import type { Effect } from './function-effects.ts'
 import { Needs, type StatementPlan, Touches } from './plan.ts'
 
 /**
- * What may happen where the text does not show what runs: all but LOAD, which would pin the client for good, and
- * which code that is not a top-level LOAD has no reason to do.
+ * What may happen where the text does not show what runs: all but what lasts, which would pin the client for good, and
+ * which such code has no reason to do.
  */
 export const anything =
   Touches.settings |
@@ -59,6 +59,8 @@ export class Draft {
 
   setsParameter(name: string): void {
     if (name.includes('.')) this.#customSettings.add(name.toLowerCase())
+    // PostgreSQL does not tell its value.
+    if (name.toLowerCase() === 'seed') this.touches |= Touches.lasting
   }
 
   /** A parameter is set whose name the text does not tell. */

@@ -109,7 +109,13 @@ describe('what a statement touches', () => {
     ['advisoryLock sqlPrepare', 'PREPARE p AS SELECT pg_advisory_lock($1)'],
     ['sqlPrepare deallocate', 'DEALLOCATE p'],
     ['sqlPrepare deallocate', 'DEALLOCATE PREPARE ALL'],
-    ['load', "LOAD 'auto_explain'"],
+    ['lasting', "LOAD 'auto_explain'"],
+    ['lasting', 'SELECT setseed($1)'],
+    ['settings lasting', 'SET seed = 0.5'],
+    ['lasting', "SELECT pg_create_logical_replication_slot('s', 'pgoutput', true)"],
+    ['lasting', "SELECT pg_replication_origin_session_setup('o')"],
+    ['lasting sequences', "SELECT public.dblink_connect('c', 'host=elsewhere')"],
+    ['settings sequences', 'SELECT set_limit(0.9)'],
 
     // Channels
     ['listen', 'LISTEN a'],
@@ -198,7 +204,7 @@ describe('custom parameters', () => {
 test.each([
   ['SELECT a.f(1), "F"(2), lower(f(3)), a."B".c(), count(*)', ['a.f', 'F', 'f', 'a.B.c']],
   ["SELECT query_to_xml('select 1', true, true, '')", ['query_to_xml']],
-  ['SELECT setseed(0.5), pg_listening_channels()', ['setseed', 'pg_listening_channels']],
+  ['SELECT lower(f()), pg_listening_channels()', ['f', 'pg_listening_channels']],
   ['SELECT now(), pg_catalog.now(), my.now()', ['my.now']],
   ['CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT g(); END', []],
 ])('the functions of %s that the text can not judge are %j', (sql, functions) => {

@@ -33,7 +33,7 @@ import type {
 } from 'libpg-query'
 import { builtinFunctions } from './builtin-functions.ts'
 import { Draft } from './draft.ts'
-import { functionEffects, runsSql } from './function-effects.ts'
+import { extensionEffects, functionEffects, runsSql } from './function-effects.ts'
 import { Needs, type StatementPlan, Touches } from './plan.ts'
 
 /** CURSOR_OPT_HOLD of parsenodes.h. */
@@ -94,7 +94,7 @@ const visits: { readonly [kind: string]: (draft: Draft, node: never) => void } =
     // Without a name it is ALL.
     if (node.name !== undefined) draft.named.push({ does: 'deallocate', name: node.name })
   },
-  LoadStmt: draft => draft.touch(Touches.load),
+  LoadStmt: draft => draft.touch(Touches.lasting),
   ListenStmt: (draft, node: ListenStmt) => {
     draft.touch(Touches.listen)
     draft.channels.push({ does: 'listen', channel: node.conditionname ?? '' })
@@ -200,6 +200,7 @@ function onCall(draft: Draft, node: FuncCall): void {
   if (builtin && name === 'set_config') onSetConfig(draft, node)
   else if (builtin && functionEffects.has(name)) draft.calls(functionEffects.get(name)!)
   else if (!builtin || !builtinFunctions.has(name)) draft.callsUnknown(names.join('.'))
+  if (extensionEffects.has(name)) draft.calls(extensionEffects.get(name)!)
   if (builtin && runsSql.has(name)) draft.runsUnseen()
 }
 

@@ -17,8 +17,8 @@ export const Touches = {
   holdCursor: 8,
   /** PREPARE of SQL. */
   sqlPrepare: 16,
-  /** LOAD of a library: nothing undoes it. */
-  load: 32,
+  /** What nothing undoes: LOAD of a library, a replication origin, a temporary replication slot, dblink_connect, setseed. */
+  lasting: 32,
   /** LISTEN. */
   listen: 64,
   /** UNLISTEN. */

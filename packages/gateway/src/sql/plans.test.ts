@@ -13,7 +13,7 @@ function planOf(sql: string | Uint8Array, of = plans): StatementPlan {
   return of.planOf(bytes, 0, bytes.length)
 }
 
-const everything = Object.values(Touches).reduce((all, bit) => all | bit, 0) & ~Touches.load
+const everything = Object.values(Touches).reduce((all, bit) => all | bit, 0) & ~Touches.lasting
 
 describe('a plan', () => {
   test('is made once for a shape', () => {

@@ -8,7 +8,7 @@
  */
 import { builtinFunctions } from './builtin-functions.ts'
 import { Draft } from './draft.ts'
-import { functionEffects, runsSql } from './function-effects.ts'
+import { extensionEffects, functionEffects, runsSql } from './function-effects.ts'
 import { Needs, type StatementPlan, Touches } from './plan.ts'
 
 /** What begins like this does what its expressions do, and what is looked for below. */
@@ -52,7 +52,7 @@ export function judgeBlindly(text: string): StatementPlan {
   draft.runsUnseen()
   draft.needs |= Needs.statementNames | Needs.backendSignal
   if (schemaWords.test(text)) draft.defines('yes')
-  if (/^\s*load\b/i.test(text)) draft.touch(Touches.load)
+  if (/^\s*load\b/i.test(text)) draft.touch(Touches.lasting)
   return draft.plan(-1)
 }
 
@@ -63,7 +63,7 @@ function judgeStatement(statement: string, draft: Draft): void {
   } else if (!queries.test(statement)) {
     draft.runsUnseen()
     draft.defines('perhaps')
-    if (/^load\b/.test(statement)) draft.touch(Touches.load)
+    if (/^load\b/.test(statement)) draft.touch(Touches.lasting)
   } else {
     if (/\b(?:insert|update|delete|merge|copy)\b/.test(statement)) draft.touch(Touches.sequences)
     if (/^copy\b.*\bfrom stdin\b/.test(statement)) draft.copiesIn = true
@@ -101,6 +101,7 @@ function judgeNames(shape: string, draft: Draft): void {
 }
 
 function judgeCall(shape: string, at: number, schema: string | undefined, name: string, draft: Draft): void {
+  if (extensionEffects.has(name)) draft.calls(extensionEffects.get(name)!)
   if (schema !== undefined && schema !== 'pg_catalog') draft.callsUnknown(`${schema}.${name}`)
   else if (name === 'set_config') {
     draft.touch(Touches.settings | Touches.reset)
