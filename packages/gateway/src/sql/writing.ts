@@ -35,8 +35,8 @@ export interface Writes {
   /** Relations any rows of which may have changed, their partitions, children and ancestors included. */
   readonly tables: readonly Oid[]
   /**
-   * Of relations that are not in `tables`: rows that may have changed, or come or gone. A parameter's `valueType` is 0:
-   * what the client declared, or else the key's.
+   * Of relations that are not in `tables`: rows that may have changed, or come or gone. A parameter's `valueType` is what
+   * the text casts it to; 0: what the client declared, or else the key's.
    */
   readonly rows: readonly RowRead[]
   /** Relations that are not in `tables`, to which rows were added: none that was there has changed. */

@@ -237,6 +237,8 @@ describe('a statement that says what it writes', () => {
     ["update users set name = 'x' where id in (7, 8)", 'users'],
     ["update users set name = 'x' where id = 3 + 4", 'users'],
     ["update users set name = 'x' where id = id", 'users'],
+    ["update users set name = 'x' where id = $7::int", 'users[$7]'],
+    ["update users set name = 'x' where id = 7::text::int", 'users'],
     ["update users set name = 'x' from posts p where p.user_id = users.id and users.id = $1", 'users[$1]'],
     ["update users set name = 'x' from posts p where p.id = $1 and p.user_id = users.id", 'users'],
     ["update posts set title = 'x' where id = 20", 'posts[20]'],

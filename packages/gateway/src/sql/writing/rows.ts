@@ -1,6 +1,7 @@
 /** Which rows a statement changes, where it names them by their primary key. */
 import type { InferClause, InsertStmt, Node, OnConflictClause, RangeVar } from 'libpg-query'
-import { type Catalogue, type Column, firstUserOid, type Relation } from '../../catalogue/index.ts'
+import { type Catalogue, type Column, firstUserOid, type Oid, type Relation } from '../../catalogue/index.ts'
+import { stringsOf } from '../reading/nodes.ts'
 import * as is from '../reading/oids.ts'
 import type { KeyColumn, RowRead, ValueAt } from '../reading.ts'
 import type { Path } from './findings.ts'
@@ -12,9 +13,6 @@ export interface Places {
   /** A parameter that stands in several places may have the type that another of them gives it. */
   standsOnce(parameter: number): boolean
 }
-
-/** A value is compared with the column as it is, or becomes the column's. */
-type By = 'comparison' | 'assignment'
 
 /** Rows beyond this are not counted one by one. */
 const mostRows = 100
@@ -40,12 +38,13 @@ export function matchedRow(
     const column = pair && columnName(pair.column, name)
     if (column) values.set(column, pair.value)
   }
-  return rowOf(catalogue, relation, column => values.get(column), 'comparison', places)
+  return rowOf({ catalogue, path, places, by: 'comparison' }, relation, column => values.get(column))
 }
 
 /** The rows that an INSERT … VALUES adds, if it says all their keys. */
 export function insertedRows(
   catalogue: Catalogue,
+  path: Path,
   relation: Relation,
   { cols, selectStmt, override }: InsertStmt,
   places: Places,
@@ -58,7 +57,11 @@ export function insertedRows(
   const rows: RowRead[] = []
   for (const list of lists) {
     const items = 'List' in list ? (list.List.items ?? []) : []
-    const row = rowOf(catalogue, relation, column => items[columns.indexOf(column)], 'assignment', places)
+    const row = rowOf(
+      { catalogue, path, places, by: 'assignment' },
+      relation,
+      column => items[columns.indexOf(column)],
+    )
     if (row === null) return null
     rows.push(...row)
   }
@@ -90,19 +93,26 @@ function namesOf(infer: InferClause | undefined): string[] | null {
   )
 }
 
+/** How values are read. */
+interface Reading {
+  readonly catalogue: Catalogue
+  readonly path: Path
+  readonly places: Places
+  /** A value is compared with the column as it is, or becomes the column's. */
+  readonly by: 'comparison' | 'assignment'
+}
+
 function rowOf(
-  catalogue: Catalogue,
+  reading: Reading,
   relation: Relation,
   valueFor: (column: string) => Node | undefined,
-  by: By,
-  places: Places,
 ): readonly RowRead[] | null {
   const key: KeyColumn[] = []
   for (const name of relation.primaryKey ?? []) {
     const column = relation.columns.find(column => column.name === name)
     const value = valueFor(name)
-    if (!column || !value || !isComparable(catalogue, column, by)) return null
-    const written = keyOf(column, value, places)
+    if (!column || !value || !isComparable(reading, column)) return null
+    const written = keyOf(reading, column, value)
     if (!written) return null
     key.push(written)
   }
@@ -110,13 +120,16 @@ function rowOf(
 }
 
 /** A varchar(3) is cut off silently, if what is cut off is blank. */
-const isComparable = (catalogue: Catalogue, { type, collation, typmod }: Column, by: By): boolean =>
+const isComparable = ({ catalogue, by }: Reading, { type, collation, typmod }: Column): boolean =>
   keyTypes.has(type) && catalogue.isDeterministic(collation) && (by === 'comparison' || typmod < 0)
 
-function keyOf({ name: column, type }: Column, value: Node, places: Places): KeyColumn | null {
+function keyOf(reading: Reading, { name: column, type }: Column, written: Node): KeyColumn | null {
+  const { value, cast } = withoutCast(reading, written)
+  const { places } = reading
+  if (cast !== 0 && !keyTypes.has(cast) && cast !== is.numeric) return null
   if ('ParamRef' in value) {
     const { number: parameter = 0 } = value.ParamRef
-    return places.standsOnce(parameter) ? { column, type, value: { parameter }, valueType: 0 } : null
+    return places.standsOnce(parameter) ? { column, type, value: { parameter }, valueType: cast } : null
   }
   if (!('A_Const' in value)) return null
   const { ival, fval, sval, location = 0 } = value.A_Const
@@ -124,7 +137,19 @@ function keyOf({ name: column, type }: Column, value: Node, places: Places): Key
   if (number ? !numberTypes.has(type) : sval === undefined) return null
   const literal = places.literalAt(location)
   const at: ValueAt | null = literal === undefined ? null : { literal }
-  return at && { column, type, value: at, valueType: number ? is.numeric : type }
+  return at && { column, type, value: at, valueType: number ? is.numeric : cast || type }
+}
+
+/** `$1::int` is read as an int; 0: there is no cast. */
+function withoutCast({ catalogue, path }: Reading, written: Node): { value: Node; cast: Oid } {
+  if (!('TypeCast' in written)) return { value: written, cast: 0 }
+  const { arg: value = written, typeName = {} } = written.TypeCast
+  const [name = '', schema] = stringsOf(typeName.names ?? []).reverse()
+  const type = (schema === undefined ? path : [schema])
+    .map(place => catalogue.typeNamed(place, name))
+    .find(type => type !== undefined)
+  const plain = !typeName.typmods && !typeName.arrayBounds && !typeName.pct_type
+  return { value, cast: plain && type ? type.oid : is.any }
 }
 
 function conjuncts(condition: Node | undefined): Node[] {

@@ -171,7 +171,8 @@ function change(
 
 function onInsert(found: Findings, node: InsertStmt, place: Place): void {
   const { relation: name, onConflictClause: conflict } = node
-  const rowsOf: More['rowsOf'] = (relation, places) => insertedRows(found.catalogue, relation, node, places)
+  const rowsOf: More['rowsOf'] = (relation, places) =>
+    insertedRows(found.catalogue, place.names, relation, node, places)
   change(found, name, 'insert', place, { rowsOf })
   if (conflict?.action !== 'ONCONFLICT_UPDATE') return
   change(found, name, 'update', place, {

@@ -50,7 +50,23 @@ const numbers = tableOf(20_001, 't', int4)
 const others = tableOf(20_002, 't', int4, 'other')
 const words = tableOf(20_003, 'words', text)
 const ids = tableOf(20_004, 'ids', uuid)
-const catalogue = new Catalogue({ ...nothing, relations: [numbers, others, words, ids] })
+const types = Object.entries({ int4, int8: 20, date: 1082, text, varchar: 1043, uuid }).map(
+  ([name, oid]) => ({
+    ...{ oid, schema: 'pg_catalog', name, kind: 'b', category: '', preferred: false, element: 0, array: 0 },
+    ...{
+      base: 0,
+      relation: 0,
+      input: 0,
+      output: 0,
+      collation: 0,
+      subtype: 0,
+      counterpart: 0,
+      checks: [],
+      fields: [],
+    },
+  }),
+)
+const catalogue = new Catalogue({ ...nothing, types, relations: [numbers, others, words, ids] })
 
 const inPublic: WriteAs = { catalogue, searchPath: ['pg_catalog', 'public'], key: 'public' }
 const inOther: WriteAs = { catalogue, searchPath: ['pg_catalog', 'other'], key: 'other' }
@@ -201,6 +217,21 @@ describe('the key of a row is what PostgreSQL makes of a parameter', () => {
       rows: key === null ? [] : [{ relation: oid, key: [key] }],
       inserts: [],
     })
+  })
+
+  test.each([
+    ["delete from t where id = '07'::int", 0, null, '7'],
+    ['delete from t where id = 7.0::pg_catalog.int8', 0, null, '7'],
+    ['delete from t where id = $1::integer', 0, ' 7', '7'],
+    ['delete from t where id = $1::int', 25, '7', null],
+    ['delete from t where id = $1::date', 0, '7', null],
+    ["delete from words where id = 'a'::varchar(3)", 0, null, null],
+    ["delete from words where id = 'a'::varchar", 0, null, 'a'],
+    ['insert into ids values ($1::uuid, 1)', 0, id, id],
+    ['delete from ids where id = $1::uuid::uuid', 0, id, null],
+  ])('cast to another type: %s, %s: %j → %s', (sql, type, value, key) => {
+    const { rows } = ask(sql).with({ parameter: () => value, parameterType: () => type })
+    expect(rows.map(row => row.key)).toEqual(key === null ? [] : [[key]])
   })
 
   test('unless it stands in a second place, which may give it another type', () => {

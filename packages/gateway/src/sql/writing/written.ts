@@ -41,12 +41,15 @@ export function writtenBy(writes: Writes, values: WrittenValues): Written {
 function textOf({ type, value, valueType }: KeyColumn, values: WrittenValues): string | null {
   if ('literal' in value) {
     const literal = values.literal(value.literal)
-    return literal === null ? null : canonicalText(literal, type, valueType)
+    return literal === null || !isReadable(type, valueType) ? null : canonicalText(literal, type, valueType)
   }
   const given = values.parameter(value.parameter)
-  if (given === null) return null
   const declared = values.parameterType(value.parameter)
-  const readAs = declared === 0 || declared === is.unknown ? type : declared
-  if (!readable.get(type)?.includes(readAs)) return null
+  const isDeclared = declared !== 0 && declared !== is.unknown
+  const readAs = isDeclared ? declared : valueType || type
+  // A cast of one type to another may change what it says.
+  if (given === null || !isReadable(type, readAs) || (valueType !== 0 && readAs !== valueType)) return null
   return typeof given === 'string' ? canonicalText(given, type, readAs) : canonicalBinary(given, readAs)
 }
+
+const isReadable = (keyType: Oid, type: Oid): boolean => readable.get(keyType)?.includes(type) === true
