@@ -88,6 +88,15 @@ describe('parameters', () => {
     expect(await value(b, 'select session_user, current_user')).toBe('sluice,sluice')
   })
 
+  test('a role that is gone ends the session that had set it: what it sends would fail for ever', async () => {
+    await database.query(`create role gone_${role}`)
+    await a.query(`set role gone_${role}`)
+    await b.query(`drop role gone_${role}`)
+    expect(await a.query('select 1')).toEqual(['E 22023', 'closed'])
+    expect(a.errors[0]).toMatchObject({ severity: 'FATAL', routine: 'sluice' })
+    expect(await value(b, 'select current_user = session_user')).toBe('t')
+  })
+
   test('SE5: RESET goes back to what the client started with, and the client is told', async () => {
     const boot = await rawClient(one.url, { parameters: { application_name: 'boot', datestyle: 'German' } })
     expect(boot.parameters.get('application_name')).toBe('boot')

@@ -147,6 +147,9 @@ const mostTries = 10
 /** How many connections may be lost before they are ready for one unit. */
 const mostLost = 3
 
+/** Errors that another try may not meet: of resources, interruptions and PostgreSQL's own. */
+const mayPass = (code: string) => /^(40|53|55|57|58|XX)/.test(code)
+
 /** By what was meant for the client's own statements: a statement_timeout, or a cancel request that came late. */
 const wasCanceled = (answer: OwnAnswer) => 'error' in answer && answer.error.code === '57014'
 
@@ -760,7 +763,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
         this.#lost = 0
         if (error) {
           this.#giveBack()
-          this.#refuseWaiting(replayFailed(error))
+          // What it has set is not to be had any more: all that it sends would fail alike, a RESET too.
+          if (mayPass(error.code)) this.#refuseWaiting(replayFailed(error))
+          else this.terminate(replayFailed(error))
         } else this.#tellParameters(server)
         this.#goOn()
       },
