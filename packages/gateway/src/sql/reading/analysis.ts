@@ -157,7 +157,11 @@ export class Analysis {
     const fields = this.names.catalogue.type(coercion.base(target))?.fields
     if (value.type !== is.record || !fields || fields.length !== value.fields?.length)
       throw unresolved('cast')
-    for (const [at, field] of value.fields.entries()) this.coerce(field.value, fields[at]!.type, context)
+    for (const [at, field] of value.fields.entries()) {
+      const { type, typmod } = fields[at]!
+      this.coerce(field.value, type, context)
+      if (typmod >= 0) this.judge.sizes(type)
+    }
     this.judge.checks(target)
     return { type: target }
   }

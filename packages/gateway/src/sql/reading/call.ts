@@ -133,4 +133,5 @@ function bound(analysis: Analysis, value: Value, isRange: boolean): void {
   if (!isRange) analysis.coerce(value, is.int8, 'a')
   else if (value.type === is.unknown && value.at && 'parameter' in value.at)
     throw notUnderstood('a parameter as the bound of a RANGE')
+  else if (value.type >= firstUserOid) throw notUnderstood('a bound of a RANGE of such a type')
 }

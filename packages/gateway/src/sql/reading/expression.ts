@@ -34,6 +34,7 @@ import * as is from './oids.ts'
 import { compareRows, evaluateOperator, operate } from './operators.ts'
 import { notUnderstood, tellsOfNow, unresolved } from './refused.ts'
 import { rowOf, type Scope } from './scope.ts'
+import { listed } from './stars.ts'
 import { castTo, typeOf } from './type-names.ts'
 import type { Field, Value } from './values.ts'
 
@@ -73,7 +74,7 @@ const rules: { readonly [kind: string]: Rule } = {
   SubLink: subquery,
   FuncCall: evaluateCall,
   RowExpr: (analysis, node: RowExpr, scope) => {
-    const fields = all(analysis, node.args, scope).map((value, at) => ({
+    const fields = listed(analysis, node.args, scope).map((value, at) => ({
       name: `f${at + 1}`,
       value: analysis.settled(value),
     }))
@@ -98,7 +99,7 @@ const rules: { readonly [kind: string]: Rule } = {
   JsonArrayAgg: (analysis, node: JsonArrayAgg, scope) => aggregateArray(analysis, node, scope),
 }
 
-/** Rows of `*` and `t.*` among them, if asked for by an argument list, are one value each. */
+/** `t.*` among them is one value, the row. */
 const all = (analysis: Analysis, nodes: readonly Node[] | undefined, scope: Scope): Value[] =>
   (nodes ?? []).map(node => analysis.expression(node, scope))
 
@@ -118,8 +119,10 @@ function constant(analysis: Analysis, node: A_Const): Value {
 function numberType(node: A_Const): Oid {
   const digits = node.fval?.fval
   if (digits === undefined) return is.int4
-  if (!/^-?\d+$/.test(digits)) return is.numeric
-  const value = BigInt(digits)
+  const [, sign, whole] = /^(-?)((?:0[xob])?[\da-f_]+)$/i.exec(digits) ?? []
+  if (whole === undefined || /^\d+e/i.test(whole)) return is.numeric
+  const size = BigInt(whole.replaceAll('_', ''))
+  const value = sign === '-' ? -size : size
   if (value >= -largestInt4 - 1n && value <= largestInt4) return is.int4
   return value >= -largestInt8 - 1n && value <= largestInt8 ? is.int8 : is.numeric
 }
@@ -220,26 +223,26 @@ const withoutPlace = ({ type, fields }: Value): Value => ({ type, ...(fields && 
 function fieldsOf(analysis: Analysis, node: Node, scope: Scope): Value[] {
   const [kind, content] = kindOf(node)
   return kind === 'RowExpr'
-    ? all(analysis, (content as RowExpr).args, scope)
+    ? listed(analysis, (content as RowExpr).args, scope)
     : [analysis.expression(node, scope)]
 }
 
 function indirection(analysis: Analysis, node: A_Indirection, scope: Scope): Value {
   let value = analysis.settled(analysis.expression(node.arg!, scope))
-  let isArray = false
+  let run: Subscript[] = []
   for (const step of node.indirection ?? []) {
     const [kind, content] = kindOf(step)
-    if (kind === 'String') value = fieldOf(analysis, value, (content as { sval?: string }).sval ?? '')
-    else if (kind === 'A_Indices') {
-      // a[1][2] is one element of a: the second subscript is not applied to the first one's result.
-      if (!isArray) value = subscripted(analysis, value, content as Subscript, scope)
-      else subscripts(analysis, content as Subscript, scope, analysis.coercion.base(value.type) === is.jsonb)
-      isArray = true
-      continue
+    if (kind === 'A_Indices') run.push(content as Subscript)
+    else if (kind === 'String') {
+      value = fieldOf(
+        analysis,
+        subscripted(analysis, value, run, scope),
+        (content as { sval?: string }).sval ?? '',
+      )
+      run = []
     } else throw notUnderstood(`${kind} behind an expression`)
-    isArray = false
   }
-  return withoutPlace(value)
+  return withoutPlace(subscripted(analysis, value, run, scope))
 }
 
 interface Subscript {
@@ -248,22 +251,20 @@ interface Subscript {
   readonly uidx?: Node
 }
 
-function subscripted(analysis: Analysis, value: Value, node: Subscript, scope: Scope): Value {
+/** a[1][2] is one element of a; with a slice among them, all are slices. */
+function subscripted(analysis: Analysis, value: Value, run: readonly Subscript[], scope: Scope): Value {
+  if (run.length === 0) return value
   const { coercion } = analysis
   const isJson = coercion.base(value.type) === is.jsonb
   const element = isJson ? is.jsonb : coercion.element(value.type)
   if (element === 0) throw notUnderstood('subscripts of other than arrays and jsonb')
-  subscripts(analysis, node, scope, isJson)
-  return { type: node.is_slice ? coercion.base(value.type) : element }
-}
-
-function subscripts(analysis: Analysis, { lidx, uidx }: Subscript, scope: Scope, isJson: boolean): void {
-  for (const index of [lidx, uidx]) {
+  for (const index of run.flatMap(({ lidx, uidx }) => [lidx, uidx])) {
     if (!index) continue
     const value = analysis.expression(index, scope)
     if (isJson) analysis.coerce(value, keyType(analysis, value), 'i')
     else analysis.coerce(value, is.int4, 'a')
   }
+  return { type: run.some(({ is_slice }) => is_slice) ? coercion.base(value.type) : element }
 }
 
 /** Of a subscript of jsonb: text or int4, whichever it can be. */

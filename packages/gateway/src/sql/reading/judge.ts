@@ -128,6 +128,13 @@ export class Judge {
     this.checks(target)
   }
 
+  /** A value is cut to a size, as numeric(10,2) or varchar(3) do: by a cast from the type to itself. */
+  sizes(type: Oid): void {
+    const element = this.#coercion.element(type) || type
+    const cast = this.#catalogue.cast(element, element)
+    if (cast && cast.function !== 0) this.calls(cast.function, [{ type: element }])
+  }
+
   /** A value becomes one of this type, which may be a domain. */
   checks(type: Oid): void {
     for (let at = this.#catalogue.type(type); at?.kind === 'd'; at = this.#catalogue.type(at.base))

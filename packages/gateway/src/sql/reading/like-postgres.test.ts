@@ -128,6 +128,11 @@ test.each([
   `select t collate "C", (t || 'x') collate "C" < $1 from every`,
   `select overlay(t placing 'x' from 2 for 3), trim(both 'x' from t), substring(t from 2), position('a' in t), normalize(t) from every`,
   `select make_interval(days => 3), make_interval(1, 2, days => i4) from every`,
+  'select ai[1][2], ai[1:2][1], ai[1][null:1], (array[ad])[1][1], (md::text::text[])[1], jb[1][t] from every',
+  'select 0x80000000, -0x80000000, 0b1, 0o777777777777777777777, 1_000, 2_147_483_648, -2147483648, 1e3, 0x7FFFFFFFFFFFFFFF, 1_0.5',
+  'select * from every e, lateral (values (e.*, 1)) v',
+  'select row(e.*, 1) = row(e.*, 2), (1, e.i4) in (values (1, 2)) from every e',
+  `select row('a', 1)::pair`,
   'select (jb).a from (select jb from every) s, lateral (select (row(1, s.jb)).f1) l (a)',
 ])('what a whole statement means is found as PostgreSQL finds it: %s', async sql => {
   const theirs = await postgres.of(sql)
@@ -138,6 +143,6 @@ test.each([
 
 test('JSON constructors are of the types that PostgreSQL finds; they are judged as what prints their arguments', async () => {
   const sql = `select json_object('a': i4, 'b': t returning jsonb), json_array(i4, t), json_objectagg(t: i4),
-    json_arrayagg(d order by d) from every group by i4, t`
+    json_arrayagg(d order by d), json_array(1, jb), json_objectagg('a': jb) from every group by i4, t, jb`
   expect(ours(sql)).toMatchObject({ types: (await postgres.of(sql))?.types })
 })

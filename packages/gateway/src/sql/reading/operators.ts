@@ -7,6 +7,7 @@ import * as is from './oids.ts'
 import { notUnderstood, unresolved } from './refused.ts'
 import type { Call } from './resolve.ts'
 import type { Scope } from './scope.ts'
+import { listed } from './stars.ts'
 import type { Value } from './values.ts'
 
 const boolean: Value = { type: is.bool }
@@ -112,8 +113,7 @@ export function compareRows(
 /** Of a row written out, or a subquery of several columns; else the one value. */
 function fieldsOf(analysis: Analysis, node: Node, scope: Scope): readonly Value[] {
   const [kind, content] = kindOf(node)
-  if (kind === 'RowExpr')
-    return ((content as RowExpr).args ?? []).map(argument => analysis.expression(argument, scope))
+  if (kind === 'RowExpr') return listed(analysis, (content as RowExpr).args, scope)
   const { subLinkType, subselect } = content as SubLink
   if (kind !== 'SubLink' || subLinkType !== 'EXPR_SUBLINK') return [analysis.expression(node, scope)]
   const [, statement] = kindOf(subselect!)

@@ -3,6 +3,7 @@ import type {
   A_Expr,
   CommonTableExpr,
   GroupingSet,
+  List,
   Node,
   ResTarget,
   SelectStmt,
@@ -21,6 +22,7 @@ import { operate } from './operators.ts'
 import { notUnderstood, Refused } from './refused.ts'
 import { nothing, Scope } from './scope.ts'
 import { sortBy } from './sorting.ts'
+import { listed, starred } from './stars.ts'
 import type { Field, Value } from './values.ts'
 
 /** Its columns. A literal among them has no type yet: a UNION around it may give it one. */
@@ -58,9 +60,7 @@ function columnsOf(analysis: Analysis, statement: SelectStmt, scope: Scope): Fie
 
 /** A row of each column's value; in FROM, in UNION or alone. */
 function rowsOf(analysis: Analysis, lists: readonly Node[], scope: Scope): Field[] {
-  const rows = lists.map(list =>
-    ((kindOf(list)[1] as { items?: Node[] }).items ?? []).map(item => analysis.expression(item, scope)),
-  )
+  const rows = lists.map(list => listed(analysis, (kindOf(list)[1] as List).items, scope))
   const [first = []] = rows
   return first.map((value, at) => ({
     name: `column${at + 1}`,
@@ -75,29 +75,10 @@ function union(analysis: Analysis, left: readonly Field[], right: readonly Field
 
 function targets(analysis: Analysis, node: Node, scope: Scope): Field[] {
   const { name, val } = kindOf(node)[1] as ResTarget
-  const [kind, content] = kindOf(val!)
-  if (kind === 'ColumnRef') {
-    const { fields = [] } = content as { fields?: Node[] }
-    const names = stringsOf(fields)
-    if (names.length < fields.length)
-      return names.length === 0 ? [...scope.namespace.columns] : [...scope.table(names).fields]
-  }
-  if (kind === 'A_Indirection' && JSON.stringify(content).includes('"A_Star"'))
-    return expanded(analysis, content as { arg?: Node; indirection?: Node[] }, scope)
+  const columns = starred(analysis, val!, scope)
+  if (columns) return [...columns]
   const value = analysis.expression(val!, scope)
   return [{ name: name ?? columnName(val!), value }]
-}
-
-/** `(f(x)).*` */
-function expanded(
-  analysis: Analysis,
-  { arg, indirection }: { arg?: Node; indirection?: Node[] },
-  scope: Scope,
-) {
-  if (indirection?.length !== 1) throw notUnderstood('* behind an expression')
-  const value = analysis.expression(arg!, scope)
-  const type = analysis.names.catalogue.type(analysis.coercion.base(value.type))
-  return [...(value.fields ?? type?.fields.map(({ name, type }) => ({ name, value: { type } })) ?? [])]
 }
 
 /** What a conjunct says that a column equals is noted: it may tell which row is read. */

@@ -19,10 +19,7 @@ export function typeOf(analysis: Analysis, node: TypeName): Oid {
 export function castTo(analysis: Analysis, value: Value, node: TypeName): Value {
   const type = typeOf(analysis, node)
   const cast = analysis.coerce(value, type, 'e')
-  // numeric(10,2), varchar(3): a cast from the type to itself cuts to the size.
   if (!node.typmods?.length) return value.type === type ? { ...cast, type } : cast
-  const element = analysis.coercion.element(type) || type
-  const size = analysis.names.catalogue.cast(element, element)
-  if (size && size.function !== 0) analysis.judge.calls(size.function, [{ type: element }])
+  analysis.judge.sizes(type)
   return { type }
 }

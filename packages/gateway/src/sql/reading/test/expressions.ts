@@ -26,7 +26,7 @@ export const everyType = `create table every (i2 int2, i4 int4 primary key, i8 i
   v varchar(10), c char(5), nm name, b bool, d date, tm time, tz timetz, ts timestamp, tstz timestamptz, iv interval, u uuid,
   j json, jb jsonb, by bytea, o oid, m money, ip inet, bt bit(4), ai int[], at text[], av varchar[], ad date[], r int4range,
   tr tstzrange, mr int4multirange, md mood, dm positive, xm xml, tv tsvector, tq tsquery, pt point)`
-export const itsTypes = `create type mood as enum ('sad', 'ok'); create domain positive as int check (value > 0)`
+export const itsTypes = `create type mood as enum ('sad', 'ok'); create type pair as (c char(3), n int8); create domain positive as int check (value > 0)`
 
 const columns =
   `i2 i4 i8 n f4 f8 t v c nm b d tm tz ts tstz iv u j jb by o m ip bt ai at av ad r tr mr md dm xm tv tq pt`.split(
