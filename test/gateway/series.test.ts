@@ -524,6 +524,13 @@ describe('prepared statements', () => {
     expect(await other.query('prepare d1 as select 1')).toEqual(['C(PREPARE)', 'Z I'])
   })
 
+  test('a Close ends what a PREPARE made, and the pin with it', async () => {
+    await client.query('prepare d as select 1')
+    client.send(close('S', 'd'), sync())
+    expect(await client.ready()).toEqual(['3', 'Z I'])
+    expect(await other.query('select 2')).toEqual(['T(?column?)', 'D(2)', 'C(SELECT 1)', 'Z I'])
+  })
+
   test('a statement may deallocate itself', async () => {
     client.send(parse('d', 'deallocate d'), bind('', 'd'), execute(), sync(), bind('', 'd'), sync())
     expect(await client.ready()).toEqual(['1', '2', 'C(DEALLOCATE)', 'Z I'])

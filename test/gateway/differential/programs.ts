@@ -28,7 +28,13 @@ const statement = weighted(
 
 const queried = weighted([30, statement], [1, oneOf(sql.named)])
 
-const many = fc.array(queried, { minLength: 2, maxLength: 4 }).map(texts => texts.join('; '))
+/** The gateway does not look for names of statements in a text that is too long to be read. */
+const readable = (text: string) => text.length < 16_384 || !/\bs\d\b/.test(text)
+
+const many = fc
+  .array(queried, { minLength: 2, maxLength: 4 })
+  .map(texts => texts.join('; '))
+  .filter(readable)
 
 const query = (arbitrary: fc.Arbitrary<string>) =>
   arbitrary.map((text): Said => ({ say: 'Query', sql: text }))

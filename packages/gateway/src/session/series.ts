@@ -44,6 +44,8 @@ export interface Context {
   /** What the series may do: called for each statement that it prepares or binds. */
   onPlan(plan: StatementPlan): void
   onSignal: OnSignal
+  /** What a PREPARE made may be closed. */
+  onSqlClosed(): void
   /** It may set a parameter whose name is among the bytes of this message. */
   onUnnamedSetting(message: Uint8Array): void
 }
@@ -215,6 +217,7 @@ function passClose(context: Context, bytes: Uint8Array, at: number, end: number)
   const known = name !== '' && names.get(name) !== undefined
   if (!known) {
     if (name === '') names.setUnnamed(null, exchange, exchange.asked)
+    else if (context.preparedBySql) context.onSqlClosed()
     server.send(bytes, at, end)
     exchange.asked++
     return

@@ -242,6 +242,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     onPlan: plan => Session.#context.session.#onPlan(plan),
     onUnnamedSetting: message => Session.#context.session.#traces.onUnnamedSetting(message),
     onSignal: (signal, processId) => Session.#context.session.#signal(signal, processId),
+    onSqlClosed: () => Session.#context.session.#traces.onSqlClosed(),
   }
 
   constructor(socket: Socket, options: SessionOptions, { base, told, key }: SessionStart) {

@@ -80,6 +80,11 @@ export class Traces {
     return (this.touched & Touches.sqlPrepare) !== 0 || this.pins.includes('sql_prepare')
   }
 
+  /** A statement that a PREPARE made may be gone, and with it the pin. */
+  onSqlClosed(): void {
+    this.touched |= Touches.sqlPrepare
+  }
+
   onPlan(plan: StatementPlan): void {
     const touches = plan.touches & ~Touches.sequences
     if (touches === 0) return
