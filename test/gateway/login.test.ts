@@ -47,6 +47,15 @@ describe('roles of the origin', () => {
     await expect(whoAmI(gateway.urlOf(role('al'), 'pä ss'))).rejects.toMatchObject({ code: '28P01' })
   })
 
+  test('a role that is dropped and made anew is met by nothing of the one before', async () => {
+    const again = role('again')
+    await database.query(`create role ${again} login password 'pw'`)
+    expect(await whoAmI(gateway.urlOf(again, 'pw'))).toBe(again)
+    await database.query(`drop role ${again}; create role ${again} login password 'pw'`)
+    expect(await whoAmI(gateway.urlOf(again, 'pw'))).toBe(again)
+    await database.query(`drop role ${again}`)
+  })
+
   test('VALID UNTIL and NOLOGIN are honoured', async () => {
     await expect(whoAmI(gateway.urlOf(role('old'), 'pw'))).rejects.toMatchObject({ code: '28P01' })
     await expect(whoAmI(gateway.urlOf(role('off'), 'pw'))).rejects.toMatchObject({ code: '28000' })

@@ -144,6 +144,8 @@ export class Backend {
     const key = `${user}\0${database}`
     const known = this.#places.get(key)
     if (known) {
+      // A role that was dropped and made anew is another one: those who logged in as the first are nobody now.
+      if (!isSame(known.secret, secret)) known.pool.retireAll()
       known.secret = secret
       return known
     }
@@ -318,3 +320,7 @@ const whereOf = ({ origin, user, password, database }: OriginOptions) => ({
   password,
   database,
 })
+
+/** Both of one password, and as the origin keeps it: a password that is set anew has another salt. */
+const isSame = (one: ScramSecret, other: ScramSecret) => Buffer.compare(proofOf(one), proofOf(other)) === 0
+const proofOf = ({ keys, password }: ScramSecret) => keys?.clientKey ?? password ?? new Uint8Array(0)
