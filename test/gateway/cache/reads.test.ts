@@ -3,6 +3,7 @@
  * makes changes the answer, and all that it touched is among the dependencies; and with everything else gone from the
  * database, the answer is what it was.
  */
+import fc from 'fast-check'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Catalogue, firstUserOid, readCatalogue } from '../../../packages/gateway/src/catalogue/index.ts'
@@ -88,6 +89,25 @@ for (const [kind, list] of Object.entries(statements))
       },
     )
   })
+
+test('a statement whose words are shuffled is read, or refused for a reason of its own', async () => {
+  const words = Object.values(statements).flatMap(list =>
+    list.flatMap(({ sql }) => sql.split(/(?<=[\s(),])/)),
+  )
+  const context = readAs({ catalogue, searchPath: ['pg_catalog', 'public'], role: reader, stable: true })
+  const own = fc.constantFrom(...Object.values(statements).flatMap(list => list.map(({ sql }) => sql)))
+  fc.assert(
+    fc.property(own, fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat(2)), { maxLength: 3 }), (sql, changes) => {
+      const parts = sql.split(/(?<=[\s(),])/)
+      for (const [at, word, removed] of changes)
+        parts.splice(at % (parts.length + 1), removed, words[word % words.length]!)
+      const bytes = new TextEncoder().encode(parts.join(''))
+      const verdict = readings.verdictOn(bytes, 0, bytes.length, context, [])
+      expect(verdict.cacheable ? '' : verdict.why).not.toContain('mistake')
+    }),
+    { numRuns: 3_000 },
+  )
+})
 
 async function verdictOn(sql: string, as: As): Promise<Verdict> {
   const { searchPath, role } = await undone(async () => {

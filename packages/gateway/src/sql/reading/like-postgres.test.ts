@@ -133,6 +133,10 @@ test.each([
   'select * from every e, lateral (values (e.*, 1)) v',
   'select row(e.*, 1) = row(e.*, 2), (1, e.i4) in (values (1, 2)) from every e',
   `select row('a', 1)::pair`,
+  'select k(mr, r), k(mr, null) from every',
+  'select array[row(i4, t)] || row(i4, t), row(i4, t) in (row(1, $1), row(i8, t)), row(1, t) is distinct from row(i8, $2) from every',
+  'select (i4, t) = (select i8, v from every limit 1), i4 = (select 1) from every',
+  'select row(i4, t) = any (array[row(1, v::text)]) from every',
   'select (jb).a from (select jb from every) s, lateral (select (row(1, s.jb)).f1) l (a)',
 ])('what a whole statement means is found as PostgreSQL finds it: %s', async sql => {
   const theirs = await postgres.of(sql)

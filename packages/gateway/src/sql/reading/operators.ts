@@ -1,6 +1,6 @@
 /** Operators, and what the grammar makes of them: IN, BETWEEN, LIKE, IS DISTINCT FROM, ANY, NULLIF. */
 import type { A_Expr, List, Node, RowExpr, SubLink } from 'libpg-query'
-import type { Operator } from '../../catalogue/index.ts'
+import type { Oid, Operator } from '../../catalogue/index.ts'
 import type { Analysis } from './analysis.ts'
 import { kindOf, stringsOf } from './nodes.ts'
 import * as is from './oids.ts'
@@ -23,12 +23,7 @@ export function evaluateOperator(analysis: Analysis, node: A_Expr, scope: Scope)
     case 'AEXPR_SIMILAR':
     case 'AEXPR_DISTINCT':
     case 'AEXPR_NOT_DISTINCT':
-      compareRows(
-        analysis,
-        name,
-        fieldsOf(analysis, node.lexpr!, scope),
-        fieldsOf(analysis, node.rexpr!, scope),
-      )
+      compare(analysis, name, node.lexpr!, node.rexpr!, scope)
       return boolean
     case 'AEXPR_NULLIF': {
       const { left } = operate(analysis, name, side(node.lexpr), side(node.rexpr))
@@ -91,15 +86,18 @@ export function operate(
 function plain(analysis: Analysis, node: A_Expr, name: readonly string[], scope: Scope): Value {
   if (!node.lexpr)
     return { type: operate(analysis, name, null, analysis.expression(node.rexpr!, scope)).call.result }
-  const left = fieldsOf(analysis, node.lexpr, scope)
-  const right = fieldsOf(analysis, node.rexpr!, scope)
-  if (left.length === 1 && right.length === 1)
-    return { type: operate(analysis, name, left[0]!, right[0]!).call.result }
-  compareRows(analysis, name, left, right)
-  return boolean
+  return { type: compare(analysis, name, node.lexpr, node.rexpr!, scope) }
 }
 
-/** Rows are compared column by column. */
+/** The result's type: a boolean of two rows, which are compared column by column, else what the operator says. */
+function compare(analysis: Analysis, name: readonly string[], left: Node, right: Node, scope: Scope): Oid {
+  if (!('RowExpr' in left) || !('RowExpr' in right || 'SubLink' in right))
+    return operate(analysis, name, analysis.expression(left, scope), analysis.expression(right, scope)).call
+      .result
+  compareRows(analysis, name, fieldsOf(analysis, left, scope), fieldsOf(analysis, right, scope))
+  return is.bool
+}
+
 export function compareRows(
   analysis: Analysis,
   name: readonly string[],
@@ -140,20 +138,19 @@ function anyOf(analysis: Analysis, name: readonly string[], left: Value, array: 
 /** Literals of an IN list become one type with the left side; what names columns is compared one by one. */
 function oneOf(analysis: Analysis, name: readonly string[], node: A_Expr, scope: Scope): void {
   const list = items(node.rexpr!)
-  const left = fieldsOf(analysis, node.lexpr!, scope)
-  if (left.length > 1 || list.some(item => kindOf(item)[0] === 'RowExpr')) {
-    for (const item of list) compareRows(analysis, name, left, fieldsOf(analysis, item, scope))
+  if (list.some(item => 'RowExpr' in item)) {
+    for (const item of list) compare(analysis, name, node.lexpr!, item, scope)
     return
   }
-  const [value] = left
+  const value = analysis.expression(node.lexpr!, scope)
   const values = list.map(item => analysis.expression(item, scope))
   const constants = values.filter((_, at) => !namesColumn(list[at]!))
-  const type = constants.length > 1 ? commonElement(analysis, [value!, ...constants]) : 0
+  const type = constants.length > 1 ? commonElement(analysis, [value, ...constants]) : 0
   for (const [at, item] of values.entries())
-    if (type === 0 || namesColumn(list[at]!)) operate(analysis, name, value!, item)
+    if (type === 0 || namesColumn(list[at]!)) operate(analysis, name, value, item)
   if (type === 0) return
   for (const constant of constants) analysis.coerce(constant, type, 'i')
-  anyOf(analysis, name, value!, { type: analysis.coercion.arrayOf(type) })
+  anyOf(analysis, name, value, { type: analysis.coercion.arrayOf(type) })
 }
 
 /** 0: there is none, or no array of it. */

@@ -6,6 +6,14 @@ import type { Oid } from '../../catalogue/index.ts'
 import type { Coercion } from './coercion.ts'
 import * as is from './oids.ts'
 
+const compatibleTypes: ReadonlySet<Oid> = new Set([
+  is.anyCompatible,
+  is.anyCompatibleArray,
+  is.anyCompatibleNonArray,
+  is.anyCompatibleRange,
+  is.anyCompatibleMultirange,
+])
+
 /** The actual type of a declared one, itself if it is not polymorphic; 0 if no argument tells. */
 export type Actual = (declared: Oid) => Oid
 
@@ -66,7 +74,7 @@ export function polymorphism(
     }
     if (!fits) return null
   }
-  const isCompatible = declared.some(type => type >= is.anyCompatible && type <= is.anyCompatibleRange)
+  const isCompatible = declared.some(type => compatibleTypes.has(type))
   const common = isCompatible ? coercion.common(compatible) : 0
   if (common === null || !compatible.every(type => coercion.can([type], [common], 'i'))) return null
   if (compatibleRanges.element !== 0 && compatibleRanges.element !== common) return null

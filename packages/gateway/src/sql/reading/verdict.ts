@@ -45,7 +45,8 @@ export function verdictOf(
     if (error instanceof Refused) return refuse(error.status, error.message)
     // Too deep for the walk.
     if (error instanceof RangeError) return refuse('uncacheable', 'the statement is nested too deep')
-    throw error
+    // No client's statement ends the gateway: it goes to the origin, and the reason can be asked for.
+    return refuse('uncacheable', `Sluice has a mistake in reading it: ${error}`)
   }
 }
 

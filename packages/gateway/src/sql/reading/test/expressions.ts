@@ -8,6 +8,7 @@ export const overloads = `
   create function f(date, variadic text[]) returns date stable language sql return $1;
   create function g(anycompatible, anycompatiblearray) returns anycompatible immutable language sql as 'select $1';
   create function h(anyelement, anyarray) returns anyarray immutable language sql as 'select $2';
+  create function k(anycompatiblemultirange, anycompatiblerange) returns anycompatible immutable language sql as 'select lower($2)';
   create function h(text, text) returns bool immutable language sql return true;
   create schema shadow;
   create function shadow.lower(text) returns text volatile language sql return $1;
