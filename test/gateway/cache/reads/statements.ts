@@ -55,6 +55,7 @@ const org = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
 const reads: readonly Statement[] = [
   kept('select 1', '', null),
   kept(`values (1, 'a'), (2, 'b')`, '', null),
+  kept('values (1), (2) order by (select count(*) from users) - column1 limit 1', 'users', null),
   kept('table users', 'users', addUser),
   kept('select * from users', 'users', renameBob),
   kept('select * from "users" order by "name" desc limit 2', 'users', addUser),
@@ -471,6 +472,7 @@ const refusals: readonly Statement[] = [
   notKept('select age(born) from users', 'volatile', /age\(\) is stable/),
   notKept('select random() from users', 'volatile', /random\(\) is volatile/),
   notKept('select id from users order by random()', 'volatile', /random/),
+  notKept('values (1), (2) order by random()', 'volatile', /random/),
   notKept('select gen_random_uuid()', 'volatile', /gen_random_uuid/),
   notKept(`select nextval('counter')`, 'volatile', /nextval/),
   notKept('select * from users where id = roll()', 'volatile', /roll/),

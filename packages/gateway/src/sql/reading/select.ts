@@ -42,7 +42,11 @@ function columnsOf(analysis: Analysis, statement: SelectStmt, scope: Scope): Fie
     const left = analysis.select(statement.larg!, scope)
     return union(analysis, left, analysis.select(statement.rarg!, scope))
   }
-  if (statement.valuesLists) return rowsOf(analysis, statement.valuesLists, scope)
+  if (statement.valuesLists) {
+    const columns = rowsOf(analysis, statement.valuesLists, scope)
+    orderBy(analysis, statement.sortClause, scope.with({ tables: [], columns }), columns)
+    return columns
+  }
   const own = scope.with(readFrom(analysis, statement.fromClause, scope))
   where(analysis, statement.whereClause, own)
   const columns = (statement.targetList ?? []).flatMap(target => targets(analysis, target, own))
@@ -51,10 +55,7 @@ function columnsOf(analysis: Analysis, statement: SelectStmt, scope: Scope): Fie
   for (const item of statement.windowClause ?? [])
     window(analysis, (item as { WindowDef: WindowDef }).WindowDef, own)
   for (const item of statement.distinctClause ?? []) byNameOrExpression(analysis, item, own, columns)
-  for (const item of statement.sortClause ?? []) {
-    const sort = (item as { SortBy: SortBy }).SortBy
-    if (sort.useOp?.length || !isOutput(sort.node!, columns)) sortBy(analysis, sort, own)
-  }
+  orderBy(analysis, statement.sortClause, own, columns)
   return columns
 }
 
@@ -121,6 +122,19 @@ function groupBy(analysis: Analysis, node: Node, scope: Scope, columns: readonly
   else if (kind === 'RowExpr')
     for (const item of (content as { args?: Node[] }).args ?? []) groupBy(analysis, item, scope, columns)
   else byNameOrExpression(analysis, node, scope, columns)
+}
+
+/** Of a UNION only what its columns are called, or their numbers. */
+function orderBy(
+  analysis: Analysis,
+  items: readonly Node[] | undefined,
+  scope: Scope,
+  columns: readonly Field[],
+): void {
+  for (const item of items ?? []) {
+    const sort = (item as { SortBy: SortBy }).SortBy
+    if (sort.useOp?.length || !isOutput(sort.node!, columns)) sortBy(analysis, sort, scope)
+  }
 }
 
 /** What a target is called, or its number; else an expression, which has been judged as a target or is judged here. */
