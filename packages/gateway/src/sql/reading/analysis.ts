@@ -17,6 +17,8 @@ import type { ValueAt } from '../reading.ts'
 import type { Context } from './coercion.ts'
 import { evaluate } from './expression.ts'
 import { Judge } from './judge.ts'
+import { leftOut } from './left-out.ts'
+import { kindOf } from './nodes.ts'
 import * as is from './oids.ts'
 import { notUnderstood, tellsOfNow, unresolved } from './refused.ts'
 import { Resolver } from './resolve.ts'
@@ -38,6 +40,8 @@ export interface Findings {
   readonly settings: Set<string>
   /** Views and policies that were read, and as whom. */
   readonly seen: Set<string>
+  /** Nodes that were looked at. */
+  readonly nodes: Set<object>
   /** What the top-level conditions of a WHERE say a column of a table equals. */
   readonly equalities: Map<Table, Map<string, Value>>
 }
@@ -85,6 +89,7 @@ export class Analysis {
       hidden: new Set(),
       settings: new Set(),
       seen: new Set(),
+      nodes: new Set(),
       equalities: new Map(),
     }
     this.judge =
@@ -105,11 +110,24 @@ export class Analysis {
   }
 
   select(statement: SelectStmt, outer: Scope | null): Field[] {
+    this.sees(statement)
     return readSelect(this, statement, outer)
   }
 
   expression(node: Node, scope: Scope): Value {
+    this.sees(kindOf(node)[1])
     return evaluate(this, node, scope)
+  }
+
+  /** What `expression` and `select` were not asked for, but is read all the same. */
+  sees(content: object): void {
+    this.findings.nodes.add(content)
+  }
+
+  /** At the end of a text: nothing in it was passed over. */
+  finish(statement: Node): void {
+    const kind = leftOut(statement, this.findings.nodes)
+    if (kind) throw notUnderstood(`${kind} where it stands`)
   }
 
   /** A condition: an expression that is, or is read as, a boolean. */

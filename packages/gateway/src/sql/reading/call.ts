@@ -27,6 +27,7 @@ export function resolveCall(
   node: FuncCall,
   scope: Scope,
 ): { call: Call<Routine> | { cast: Value }; values: readonly Value[] } {
+  analysis.sees(node)
   const name = stringsOf(node.funcname ?? [])
   const written = (node.args ?? []).map(argument => argumentOf(analysis, argument, scope))
   for (const order of node.agg_order ?? []) {

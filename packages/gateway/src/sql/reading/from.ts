@@ -64,6 +64,7 @@ function subquery(analysis: Analysis, node: RangeSubselect, scope: Scope): Table
 function functions(analysis: Analysis, node: RangeFunction, scope: Scope): Table {
   const calls = (node.functions ?? []).flatMap(item => {
     const [call, definitions] = (kindOf(item)[1] as { items: Node[] }).items
+    analysis.sees(kindOf(call!)[1])
     const own = kindOf(definitions ?? ({} as Node))[1] as { items?: Node[] }
     return unnested(call!).map(call => ({ call, columns: node.coldeflist ?? own.items ?? [] }))
   })

@@ -13,6 +13,7 @@ import type { Scope } from './scope.ts'
 import type { Field, Table } from './values.ts'
 
 export function readTable(analysis: Analysis, node: RangeVar, scope: Scope): Table {
+  analysis.sees(node)
   const name = node.relname ?? ''
   const alias = node.alias?.aliasname ?? name
   const query = node.schemaname === undefined ? scope.query(name) : undefined
@@ -71,10 +72,11 @@ function readView(analysis: Analysis, view: Relation): void {
   const owner = view.view?.securityInvoker ? names.role : names.catalogue.roleOf(view.owner)?.name
   const statement = analysis.parse(view.view?.definition ?? '')?.[0]?.stmt
   const [kind, content] = statement ? kindOf(statement) : []
-  if (kind !== 'SelectStmt') throw notUnderstood(`the view ${view.name}`)
+  if (!statement || kind !== 'SelectStmt') throw notUnderstood(`the view ${view.name}`)
   within(`the view ${view.name}`, () => {
-    const columns = analysis.defined(owner ?? '').select(content as never, null)
-    for (const { value } of columns) analysis.settled(value)
+    const own = analysis.defined(owner ?? '')
+    for (const { value } of own.select(content as never, null)) own.settled(value)
+    own.finish(statement)
   })
 }
 

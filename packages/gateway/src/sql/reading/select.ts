@@ -96,6 +96,7 @@ function where(analysis: Analysis, node: Node | undefined, scope: Scope): void {
     analysis.condition(node, scope)
     return
   }
+  analysis.sees(content)
   const sides = [analysis.expression(lexpr, scope), analysis.expression(rexpr, scope)] as const
   const { call, left, right } = operate(analysis, stringsOf(name), ...sides)
   analysis.coerce({ type: call.result }, is.bool, 'a')
@@ -177,6 +178,7 @@ function withQuery(
 ): readonly Field[] {
   if (onFirst === null || statement.op !== 'SETOP_UNION' || statement.withClause || statement.sortClause)
     return analysis.select(statement, scope)
+  analysis.sees(statement)
   const first = analysis.select(statement.larg!, scope)
   onFirst(first)
   const columns = union(analysis, first, analysis.select(statement.rarg!, scope))

@@ -40,7 +40,7 @@ export function verdictOf(
     { stable, parse, places, parameterTypes },
   )
   try {
-    return read(analysis, content as SelectStmt)
+    return read(analysis, only.stmt, content as SelectStmt)
   } catch (error) {
     if (error instanceof Refused) return refuse(error.status, error.message)
     // Too deep for the walk.
@@ -50,9 +50,10 @@ export function verdictOf(
   }
 }
 
-function read(analysis: Analysis, statement: SelectStmt): Cacheable {
-  for (const { value } of analysis.select(statement, null)) analysis.judge.prints(analysis.settled(value))
+function read(analysis: Analysis, statement: Node, select: SelectStmt): Cacheable {
+  for (const { value } of analysis.select(select, null)) analysis.judge.prints(analysis.settled(value))
   analysis.finishParameters()
+  analysis.finish(statement)
   const { judge, findings, names } = analysis
   return {
     cacheable: true,
