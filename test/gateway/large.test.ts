@@ -1,6 +1,8 @@
 /** What is large or slow must cost nobody else: big statements, big parameters, big results, readers that stop. */
-import { bind, execute, parse, query, sync } from '@sluice/wire'
+import { bind, copyData, copyDone, execute, parse, query, sync } from '@sluice/wire'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { nodeTransport } from '../../packages/gateway/src/transport/node.ts'
+import type { Transport } from '../../packages/gateway/src/transport/transport.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { freshDatabase } from '../support/postgres.ts'
 import { rawClient } from '../support/raw-client.ts'
@@ -76,6 +78,69 @@ test('a client that stops reading a large result holds little memory and delays 
   expect((await slow.ready()).length).toBe(300_003)
   slow.destroy()
   other.destroy()
+})
+
+test.each([
+  ['rows', 100],
+  ['messages', megabytes],
+])(
+  'a COPY of small or large %s to a server that does not read on is not read on either',
+  async (_what, size) => {
+    const [slow, other, holder] = await Promise.all(
+      [two.url, two.url, database.url].map(url => rawClient(url)),
+    )
+    await holder!.query(`create or replace function waits() returns trigger language plpgsql as
+    'begin perform pg_advisory_xact_lock_shared(77); return new; end'`)
+    await holder!.query('create table slow (x text); select pg_advisory_lock(77)')
+    await holder!.query('create trigger waits before insert on slow for each row execute function waits()')
+    slow!.send(query('copy slow from stdin'))
+    await slow!.take(1)
+    const row = Buffer.from(copyData(Buffer.from(`${'x'.repeat(size - 1)}\n`)))
+    const count = Math.ceil((40 * megabytes) / size)
+    slow!.send(Buffer.concat(Array(count).fill(row)), copyDone())
+    for (let n = 0; n < 300; n++) expect(await other!.query(`select ${n}`)).toContain(`D(${n})`)
+    expect(slow!.socket.writableLength).toBeGreaterThan(20 * megabytes)
+    await holder!.query('select pg_advisory_unlock(77)')
+    expect(await slow!.ready()).toEqual([`C(COPY ${count})`, 'Z I'])
+    await holder!.query('drop table slow')
+    for (const each of [slow, other, holder]) each!.destroy()
+  },
+)
+
+test('of many statements that a client sends at once some are taken, and the others when these have answered', async () => {
+  let sent = 0
+  const counting: Transport = {
+    ...nodeTransport,
+    async connect(...to) {
+      const socket = await nodeTransport.connect(...to)
+      const write = socket.write.bind(socket)
+      return Object.assign(socket, {
+        write(bytes: Uint8Array) {
+          sent += bytes.length
+          return write(bytes)
+        },
+      })
+    },
+  }
+  const gateway = await startGateway(database.url, { connectionLimit: 1 }, {}, { transport: counting })
+  const [crowd, other] = [await rawClient(gateway.url), await rawClient(gateway.url)]
+  const holder = await rawClient(database.url)
+  await holder.query('select pg_advisory_lock(78)')
+  await crowd.query('select 1')
+  const before = sent
+  const count = 10_000
+  crowd.send(query('select pg_advisory_xact_lock(78)'), ...Array(count).fill(query('select 1')))
+  for (let n = 0; n < 100; n++) {
+    other.send(sync())
+    await other.ready()
+  }
+  expect(sent - before).toBeGreaterThan(0)
+  expect(sent - before).toBeLessThan((query('select 1').length * count) / 10)
+  await holder.query('select pg_advisory_unlock(78)')
+  await crowd.until(() => crowd.heard.length === 4 * (count + 1))
+  expect(crowd.heard.length).toBe(4 * (count + 1))
+  for (const each of [crowd, other, holder]) each.destroy()
+  await gateway.stop()
 })
 
 test('a client that vanishes in the middle of a large message leaves nothing behind', async () => {

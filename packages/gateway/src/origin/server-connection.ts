@@ -83,6 +83,8 @@ export class ServerConnection implements SocketHandler, ServerVoice {
   /** It is not given to anyone any more. */
   retired = false
   closed = false
+  /** The server does not read as fast as it is sent to: what was flushed has not gone out yet. */
+  full = false
 
   readonly #socket: Socket
   readonly #keeper: Keeper
@@ -173,15 +175,16 @@ export class ServerConnection implements SocketHandler, ServerVoice {
     }
   }
 
-  /** @returns false to ask for a pause: `onServerDrain` tells its end */
+  /** @returns false to ask for a pause, as long as it is full: `onServerDrain` tells the end */
   flush(): boolean {
     const out = this.#out
-    if (out.length === 0) return true
+    if (out.length === 0) return !this.full
     const bytes =
       out.length === 1 ? part(out[0]!, this.#bounds[0]!, this.#bounds[1]!) : joined(out, this.#bounds)
     out.length = 0
     this.#bounds.length = 0
-    return this.#socket.write(bytes)
+    this.full = !this.#socket.write(bytes)
+    return !this.full
   }
 
   /** Calls when the chunk that is being read is read: what stands behind an answer in it belongs to the same owner. */
@@ -232,6 +235,7 @@ export class ServerConnection implements SocketHandler, ServerVoice {
   }
 
   onDrain(): void {
+    this.full = false
     this.holder?.onServerDrain()
   }
 

@@ -119,6 +119,8 @@ type Phase =
 const largeBytes = 262_144
 /** A Parse is kept, to be prepared elsewhere, too: there must be an end to it. */
 const longestMessage = 134_217_728
+/** More keep no server busier. What one client sends at once would all be taken at once, and others wait meanwhile. */
+const mostInFlight = 200
 /** Statements that are closed together. */
 const mostLeftovers = 20
 /** Prepared statements of one client. */
@@ -487,7 +489,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   }
 
   #takes(): boolean {
-    return this.#phase === 'ready' || (this.#phase === 'awaiting' && this.#client.streaming > 0)
+    if (this.#phase === 'ready') return this.#inFlight < mostInFlight
+    return this.#phase === 'awaiting' && this.#client.streaming > 0
   }
 
   /** Takes one unit, or a part of a large one; false if nothing can be taken now. */
@@ -687,23 +690,16 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
       this.#copying = false
       if (!this.#open) this.#phase = 'awaiting'
     }
-    return this.#flows(server)
+    return !server.full
   }
 
   #takeStream(): boolean {
     const client = this.#client
     const server = this.#server
     client.passStream(server)
-    const goesOn = client.dropping || !server || this.#flows(server)
+    const goesOn = client.dropping || !server || !server.full
     if (client.streaming === 0 && server && this.#inFlight === 0) this.#onQuiet()
     return goesOn
-  }
-
-  /** What waits for a server that does not keep up waits in one place: the client is not read on. */
-  #flows(server: ServerConnection): boolean {
-    if (server.flush()) return true
-    this.#client.pause()
-    return false
   }
 
   /** No such message may come within a COPY: PostgreSQL says so and closes the connection. */
