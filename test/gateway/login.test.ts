@@ -77,8 +77,21 @@ test('an origin’s user who may not read pg_authid knows listed users only', as
   expect(await whoAmI(asked.urlOf(role('al'), 'plain'))).toBe(role('al'))
 })
 
+test.each([['scram'], ['md5'], ['passthrough'], ['trust']] as const)(
+  'auth = %s lets nobody in who is not listed, if only who is listed may come in',
+  async auth => {
+    await database.query(`alter role ${role('al')} password 'plain'`)
+    const listed = { name: role('al'), password: 'plain' }
+    await using listing = await startGateway(database.url, { auth, roles: 'none', users: [listed] })
+    expect(await whoAmI(listing.urlOf(role('al'), 'plain'))).toBe(role('al'))
+    expect(await whoAmI(listing.url)).not.toBe(role('al'))
+    await using without = await startGateway(database.url, { auth, roles: 'none' })
+    await expect(whoAmI(without.urlOf(role('al'), 'plain'))).rejects.toMatchObject({ code: '28P01' })
+  },
+)
+
 test('passthrough: the origin judges the password', async () => {
-  await using open = await startGateway(database.url, { auth: 'passthrough', roles: 'none' })
+  await using open = await startGateway(database.url, { auth: 'passthrough' })
   await database.query(`alter role ${role('al')} password 'clear'`)
   expect(await whoAmI(open.urlOf(role('al'), 'clear'))).toBe(role('al'))
   await expect(whoAmI(open.urlOf(role('al'), 'wrong'))).rejects.toMatchObject({ code: '28P01' })

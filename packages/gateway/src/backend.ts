@@ -250,13 +250,15 @@ export class Backend {
   }
 
   #accountsOf(options: OriginOptions): Accounts {
-    const { roles } = options
+    const { roles, userModes } = options
     const own: ListedUser[] =
       options.password === undefined ? [] : [{ name: options.user, password: options.password }]
     return new Accounts({
       method: options.auth,
       users: [...options.users, ...own],
-      ...(roles === 'none' ? {} : { role: user => this.#role(roles, user) }),
+      ...(roles === 'none'
+        ? { only: new Set([options.user, ...options.users.map(({ name }) => name), ...userModes.keys()]) }
+        : { role: user => this.#role(roles, user) }),
       tryLogin: (user, database, password) => this.#tryLogin(user, database, password),
       refreshMs: options.authRefreshMs,
       now: () => this.#surroundings.clock.now(),

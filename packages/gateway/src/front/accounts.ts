@@ -37,6 +37,8 @@ export interface ListedUser {
 export interface AccountsOptions {
   readonly method: 'scram' | 'md5' | 'trust' | 'passthrough'
   readonly users: readonly ListedUser[]
+  /** Nobody else may come in, however they prove who they are. Undefined: any role of the origin may. */
+  readonly only?: ReadonlySet<string>
   /** Asks the origin for a role; null: it has none of that name. Undefined: the origin is not asked. */
   readonly role?: (user: string, database: string) => Promise<Role | null>
   /** A login at the origin: resolves with the keys it yielded, or with the origin's refusal. */
@@ -71,7 +73,8 @@ export class Accounts {
     database: string,
     socket: Pick<Socket, 'tls' | 'remoteAddress'>,
   ): Promise<Credential | { refusal: ErrorFields }> {
-    const { method } = this.#options
+    const { method, only } = this.#options
+    if (only && !only.has(user)) return { method: 'scram', verifier: null }
     if (method === 'trust') return { method }
     const listed = this.#listed(user)
     if (listed) {
