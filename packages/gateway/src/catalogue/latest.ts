@@ -1,0 +1,93 @@
+/**
+ * The newest catalogue of a database, as long as it is known to be the newest.
+ *
+ *     unknown ──read──▶ known ──fingerprint the same, every `refreshMs`──▶ known
+ *        ▲                │
+ *        └── another fingerprint; DDL was seen; nobody looked for too long
+ *
+ * Who asks while it is not known hears null, and it is being read: nothing waits. It is looked after only while somebody
+ * asks, so that a database that nobody uses is left alone.
+ *
+ * Not here: DDL that this gateway or the stream sees; they call `forget`.
+ */
+import type { Catalogue } from './catalogue.ts'
+import { readFingerprint } from './fingerprint.ts'
+import type { Query } from './query.ts'
+import { readCatalogue } from './read.ts'
+
+export interface LatestOptions {
+  readonly query: Query
+  /** How often the fingerprint is asked for, and so how old a change may be that nobody told of. */
+  readonly refreshMs: number
+  /** Something has changed that answers and descriptions may depend on. */
+  onChange(): void
+}
+
+/** After a question that failed. */
+const pauseMs = 1_000
+
+export class LatestCatalogue {
+  readonly #options: LatestOptions
+  #known: Catalogue | null = null
+  /** Of the one that was known last, if nothing has been said to have changed since. */
+  #fingerprint: string | null = null
+  /** When the question was asked whose answer was the last to say that it is the newest. */
+  #sureAt = -Infinity
+  #askedAt = -Infinity
+  #askedForAt = -Infinity
+  #asking = false
+  #notBefore = -Infinity
+  /** How often it was forgotten: an answer to a question from before is none. */
+  #changes = 0
+
+  constructor(options: LatestOptions) {
+    this.#options = options
+  }
+
+  /** The catalogue; null while it is not known. */
+  get(now: number): Catalogue | null {
+    this.#askedForAt = now
+    if (this.#known !== null && now - this.#sureAt <= 2 * this.#options.refreshMs) return this.#known
+    this.sweep(now)
+    return null
+  }
+
+  /** What it says may not be so any more. */
+  forget(): void {
+    this.#changes++
+    this.#known = null
+    this.#fingerprint = null
+    this.#options.onChange()
+  }
+
+  /** What a timer does from time to time. */
+  sweep(now: number): void {
+    const { refreshMs } = this.#options
+    const isAskedFor = now - this.#askedForAt <= 2 * refreshMs
+    const isDue = this.#known ? now - this.#askedAt >= refreshMs : true
+    if (!this.#asking && isAskedFor && isDue && now >= this.#notBefore) void this.#ask(now)
+  }
+
+  async #ask(now: number): Promise<void> {
+    const { query, onChange } = this.#options
+    const changes = this.#changes
+    const known = this.#known
+    this.#asking = true
+    this.#askedAt = now
+    try {
+      const isSame = known !== null && (await readFingerprint(query)) === known.fingerprint
+      const found = isSame ? known : await readCatalogue(query)
+      if (changes !== this.#changes) return
+      if (this.#fingerprint !== null && found.fingerprint !== this.#fingerprint) onChange()
+      this.#known = found
+      this.#fingerprint = found.fingerprint
+      this.#sureAt = now
+    } catch {
+      // `sluice check` says why; whoever asks hears null meanwhile.
+      if (changes === this.#changes) this.#known = null
+      this.#notBefore = now + pauseMs
+    } finally {
+      this.#asking = false
+    }
+  }
+}
