@@ -8,6 +8,10 @@ export const userOids: string = String(firstUserOid)
 export const own = (sql: string): string =>
   `SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off; ${sql}`
 
+/** A string as SQL, in which nothing is to be quoted. */
+export const constant = (value: string): string =>
+  `convert_from(decode('${Buffer.from(value).toString('hex')}', 'hex'), 'UTF8')`
+
 type Value = string | null | undefined
 
 export const text = (value: Value): string => value ?? ''
