@@ -199,6 +199,9 @@ export class Backend {
   sweep(now: number): void {
     for (const { pool } of this.#places.values()) pool.sweep(now)
     for (const suspects of this.#suspects.values()) suspects.tick(now)
+    // That of the configured database is asked about each role that comes.
+    for (const [database, control] of this.#controls)
+      if (database !== this.options.database) control.closeIdle(now, this.options.idleTimeoutMs)
     this.#whereabouts.look(this.options.origin.addresses, now, () => {
       const vanished = (server: ServerConnection) => this.#whereabouts.vanished(server)
       for (const { pool } of this.#places.values()) pool.retireOne(vanished)

@@ -21,6 +21,11 @@ export class Control implements Keeper {
   readonly #patience: Patience
   readonly #closing = new AbortController()
   #server: Promise<ServerConnection> | null = null
+  /** The same, once it is there. */
+  #there: ServerConnection | null = null
+  /** Questions without an answer, and when the last answer came. */
+  #asked = 0
+  #answeredAt = 0
 
   constructor(open: (keeper: Keeper, signal: AbortSignal) => Promise<ServerConnection>, patience: Patience) {
     this.#open = open
@@ -29,24 +34,25 @@ export class Control implements Keeper {
 
   /** The rows of one or several statements. Rejects if the origin can't be asked, or says no. */
   async query(sql: string): Promise<(string | null)[][]> {
-    this.#server ??= this.#open(this, this.#closing.signal)
-    const opening = this.#server
-    const server = await opening.catch(error => {
-      if (this.#server === opening) this.#server = null
-      throw error
-    })
-    return new Promise((resolve, reject) => {
-      askWithin(this.#patience, server, sql, answer => {
-        if ('rows' in answer) resolve(answer.rows)
-        else reject('lost' in answer ? answer.lost : new Refused(answer.error))
-      })
-    })
+    this.#asked++
+    try {
+      return await this.#query(sql)
+    } finally {
+      this.#asked--
+      this.#answeredAt = this.#patience.clock.now()
+    }
+  }
+
+  /** Closes a connection over which nothing was asked for so long. */
+  closeIdle(now: number, idleTimeoutMs: number): void {
+    if (this.#server && this.#asked === 0 && now - this.#answeredAt >= idleTimeoutMs) this.reset()
   }
 
   /** The next question goes over a new connection. */
   reset(): void {
     const server = this.#server
     this.#server = null
+    this.#there = null
     void server?.then(server => server.close(new Error('it is not needed any more'))).catch(() => {})
   }
 
@@ -57,9 +63,27 @@ export class Control implements Keeper {
 
   // Keeper
 
-  onGone(): void {
-    this.#server = null
+  onGone(gone: ServerConnection): void {
+    // One of before may end when the next is there.
+    if (gone === this.#there) this.#server = null
   }
 
   onNotification(): void {}
+
+  async #query(sql: string): Promise<(string | null)[][]> {
+    this.#server ??= this.#open(this, this.#closing.signal)
+    const opening = this.#server
+    const server = await opening.catch(error => {
+      if (this.#server === opening) this.#server = null
+      throw error
+    })
+    if (this.#server === opening) this.#there = server
+    if (server.closed && this.#there === server) this.#server = null
+    return new Promise((resolve, reject) => {
+      askWithin(this.#patience, server, sql, answer => {
+        if ('rows' in answer) resolve(answer.rows)
+        else reject('lost' in answer ? answer.lost : new Refused(answer.error))
+      })
+    })
+  }
 }

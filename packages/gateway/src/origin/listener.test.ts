@@ -71,6 +71,17 @@ async function pass(ms: number): Promise<void> {
   }
 }
 
+test('a connection on which nobody listens any more is closed, and opened again without a gap', async () => {
+  const subscriber: Subscriber = { onNotification() {}, onGap: () => expect.unreachable() }
+  listener.subscribe('news', subscriber, () => {})
+  await transport.settle()
+  listener.unsubscribe('news', subscriber)
+  await pass(31_000)
+  expect(servers[0]!.socket.closed).toBe(true)
+  expect(await subscribed()).toEqual(['listening'])
+  expect(servers.length).toBe(2)
+})
+
 test('a server that answers keeps its connection, however long nothing is notified', async () => {
   const heard = await subscribed()
   await pass(300_000)

@@ -6,7 +6,8 @@
  *
  * So what is notified after the client was told of its LISTEN reaches it. A connection that was lost is opened again
  * with all its channels; what was notified meanwhile is lost, and each subscriber is told that it may be. Who only
- * listens does not notice that nobody is there any more, so the server is asked something from time to time.
+ * listens does not notice that nobody is there any more, so the server is asked something from time to time. At such
+ * a time a connection on which nobody listens is closed.
  * Source: PostgreSQL documentation, "LISTEN" and "NOTIFY"; Message Formats, NotificationResponse.
  */
 import { quoteIdentifier } from '../sql/quote.ts'
@@ -99,7 +100,7 @@ export class Listener implements Keeper {
 
   onGone(): void {
     this.#endCheck()
-    this.#lost ||= this.#server !== null
+    this.#lost ||= this.#server !== null && this.#channels.size > 0
     this.#server = null
     if (this.#channels.size > 0) this.#open()
   }
@@ -158,11 +159,12 @@ export class Listener implements Keeper {
   }
 
   #check(server: ServerConnection): void {
-    this.#endCheck = this.#options.clock.after(checkEveryMs, () =>
+    this.#endCheck = this.#options.clock.after(checkEveryMs, () => {
+      if (this.#channels.size === 0) return server.close(new Error('nobody listens any more'))
       this.#ask(server, 'SELECT 1', answer => {
         if (!('lost' in answer)) this.#check(server)
-      }),
-    )
+      })
+    })
   }
 
   #ask(server: ServerConnection, sql: string, done: (answer: OwnAnswer) => void): void {
