@@ -10,7 +10,7 @@ const told = Values.of([
   ['standard_conforming_strings', 'on'],
 ])
 const asking = (wants: Iterable<readonly [string, string]> = [], reported = told) =>
-  askingOf('ann', Values.of(wants), reported, true)
+  askingOf('ann', Values.of(wants), reported)
 
 test('what the server reports and answers depend on is in the key', () => {
   expect(asking()).toEqual({
@@ -67,5 +67,5 @@ test('a client can switch the cache off, and some settings do', () => {
   expect(asking([['sluice.cache', 'off']]).off).toBe(true)
   expect(asking([['sluice.cache', 'on']]).off).toBe(false)
   expect(asking([['standard_conforming_strings', 'off']]).refused).toMatch(/standard_conforming_strings/)
-  expect(askingOf('ann', Values.none, told, false).refused).toMatch(/UTF8/)
+  expect(asking([['client_encoding', 'LATIN1']]).refused).toMatch(/LATIN1/)
 })

@@ -55,9 +55,8 @@ const isOff = (value: string | undefined) => value !== undefined && /^(off|false
 /**
  * @param user whom its server connections were opened for
  * @param told what is reported of the connection that runs its statements, or ran the last
- * @param asciiSafe its encoding is one in which a byte that looks like ASCII is
  */
-export function askingOf(user: string, wants: Values, told: Values, asciiSafe: boolean): Asking {
+export function askingOf(user: string, wants: Values, told: Values): Asking {
   const settings = new Map<string, string>()
   let path: string | null = null
   let standard = true
@@ -77,10 +76,10 @@ export function askingOf(user: string, wants: Values, told: Values, asciiSafe: b
     path,
     settings: [...settings].sort(([a], [b]) => (a < b ? -1 : 1)),
     off: isOff(wants.byName.get(cacheParameter)),
-    refused: !standard
-      ? 'standard_conforming_strings is off'
-      : asciiSafe
-        ? null
-        : `a text in ${settings.get('client_encoding')} is not read`,
+    refused: standard ? refusedBy(settings.get('client_encoding')) : 'standard_conforming_strings is off',
   }
 }
+
+/** Row keys are compared with what the stream says, in UTF-8. */
+const refusedBy = (encoding: string | undefined) =>
+  encoding === 'UTF8' ? null : `the client's encoding is ${encoding}, not UTF8`

@@ -20,10 +20,11 @@ import type { ServerConnection } from '../origin/server-connection.ts'
 import { makeStatement, type Statement, type Statements } from '../origin/statement.ts'
 import type { Values } from '../origin/values.ts'
 import { deallocatesOnly, Needs, type StatementPlan } from '../sql/plan.ts'
+import { BoundValues } from './bound-values.ts'
 import { lengthAt } from './client.ts'
 import { describedBy } from './description.ts'
 import type { Names } from './names.ts'
-import { boundValues, type OnSignal, sendSignals, signalSafe } from './signals.ts'
+import { type OnSignal, sendSignals, signalSafe } from './signals.ts'
 import { withOwnNames } from './statement-names.ts'
 
 const closeComplete = Uint8Array.of(0x33, 0, 0, 0, 4)
@@ -178,7 +179,7 @@ function passBind(context: Context, bytes: Uint8Array, at: number, end: number, 
   if (statement && (statement.plan.needs & Needs.backendSignal) !== 0)
     sendSignals(
       Buffer.from(statement.parse).toString('latin1'),
-      boundValues(bytes, at, end),
+      new BoundValues(bytes, nameEnd + 1, end),
       context.onSignal,
     )
   passNamed(context, bytes, at, nameStart, end, length)

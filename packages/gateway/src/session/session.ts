@@ -586,7 +586,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #rewritten(plan: StatementPlan, message: Uint8Array): Uint8Array {
     let text = latin1(message.subarray(5, -1))
     if ((plan.needs & Needs.backendSignal) !== 0) {
-      sendSignals(text, [], (signal, processId) => this.#signal(signal, processId))
+      sendSignals(text, null, (signal, processId) => this.#signal(signal, processId))
       text = signalSafe(text)
     }
     if ((plan.needs & Needs.statementNames) !== 0 && plan.statements === 1)

@@ -7,6 +7,7 @@
  * So the caller hears what it expects, and ids of real backends go to PostgreSQL as before. Only an id that stands
  * there as a number or a parameter is understood: one that comes from a table is a real one.
  */
+import type { BoundValues } from './bound-values.ts'
 
 /**
  * The ids that clients are given are the gateway's own and outside the range of real ones (Linux has none above 2^22), so
@@ -34,11 +35,11 @@ export const signalSafe = (text: string): string =>
  * Signals whom a statement signals, when it is sent.
  *
  * @param text of the statement, as the client sent it or as `signalSafe` gave it
- * @param values bound to its parameters, as text or four bytes; none for a simple Query
+ * @param values bound to its parameters, as text or four bytes; null for a simple Query
  */
-export function sendSignals(text: string, values: readonly (Uint8Array | null)[], onSignal: OnSignal): void {
+export function sendSignals(text: string, values: BoundValues | null, onSignal: OnSignal): void {
   for (const [, signal, id] of text.matchAll(calls)) {
-    const processId = id!.startsWith('$') ? numberOf(values[Number(id!.slice(1)) - 1]) : Number(id)
+    const processId = id!.startsWith('$') ? numberOf(values?.bytes(Number(id!.slice(1)))) : Number(id)
     if (processId !== null && processId >= firstProcessId)
       onSignal(signal!.toLowerCase() as Signal, processId)
   }
@@ -49,28 +50,6 @@ function numberOf(value: Uint8Array | null | undefined): number | null {
   const text = latin1.decode(value)
   if (/^\d+$/.test(text)) return Number(text)
   return value.length === 4 ? new DataView(value.buffer, value.byteOffset).getInt32(0) : null
-}
-
-/** The values of a Bind message. */
-export function boundValues(bytes: Uint8Array, at: number, end: number): (Uint8Array | null)[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const values: (Uint8Array | null)[] = []
-  let next = bytes.indexOf(0, bytes.indexOf(0, at + 5) + 1) + 1
-  if (next === 0 || next + 2 > end) return values
-  next += 2 + 2 * view.getUint16(next)
-  if (next + 2 > end) return values
-  let left = view.getUint16(next)
-  next += 2
-  while (left-- > 0 && next + 4 <= end) {
-    const length = view.getInt32(next)
-    next += 4
-    if (length < 0) values.push(null)
-    else {
-      values.push(bytes.subarray(next, Math.min(next + length, end)))
-      next += length
-    }
-  }
-  return values
 }
 
 const latin1 = new TextDecoder('latin1')
