@@ -97,6 +97,22 @@ test('passthrough: the origin judges the password', async () => {
   await expect(whoAmI(open.urlOf(role('al'), 'wrong'))).rejects.toMatchObject({ code: '28P01' })
 })
 
+test('of databases that nobody uses any more nothing is kept', async () => {
+  await using any = await startGateway(database.url, { anyDatabase: true, idleTimeoutMs: 200 })
+  const elsewhere = new URL(any.url)
+  elsewhere.pathname = 'postgres'
+  await whoAmI(elsewhere.href)
+  elsewhere.pathname = 'nowhere'
+  await expect(whoAmI(elsewhere.href)).rejects.toMatchObject({ code: '3D000' })
+  const client = await rawClient(any.url)
+  await client.query('select 1')
+  const pools = () => any.gateway.backends.flatMap(backend => backend.pools.map(({ name }) => name))
+  await vi.waitFor(() => expect(pools()).toEqual([expect.stringContaining(`@${database.name}`)]), 5_000)
+  expect(await client.query('select 2')).toContain('D(2)')
+  client.destroy()
+  await vi.waitFor(() => expect(pools()).toEqual([]), 5_000)
+})
+
 test('a database that does not exist is said at once', async () => {
   await using any = await startGateway(database.url, { anyDatabase: true })
   const nowhere = new URL(any.url)

@@ -79,6 +79,9 @@ export interface Place {
   readonly database: string
   readonly welcome: Welcome
   secret: ScramSecret
+  /** Who came in here and has not left, and when the last one came or left. */
+  clients: number
+  usedAt: number
   /** What its sessions have in common: made by who knows it, and anew after a change of options. */
   sessions: SessionOptions | null
 }
@@ -150,6 +153,7 @@ export class Backend {
       return known
     }
     const { clock, random } = this.#surroundings
+    const start = { secret, clients: 0, usedAt: clock.now(), sessions: null }
     const pool = new Pool({
       name: `${user}@${database}`,
       ...{ limit: this.limit, clock, random },
@@ -157,7 +161,7 @@ export class Backend {
       onDemoted: () => this.#reopenOwn(),
       open: (keeper, signal) => this.#dial(user, database, place.secret, [], keeper, signal),
     })
-    const place: Place = { pool, user, database, welcome: new Welcome(pool, user), secret, sessions: null }
+    const place: Place = { pool, user, database, welcome: new Welcome(pool, user), ...start }
     this.#places.set(key, place)
     return place
   }
@@ -197,7 +201,15 @@ export class Backend {
   }
 
   sweep(now: number): void {
-    for (const { pool } of this.#places.values()) pool.sweep(now)
+    for (const [key, place] of this.#places) {
+      const { pool } = place
+      pool.sweep(now)
+      const used = place.clients > 0 || pool.size > 0 || pool.options.minSize > 0
+      if (used || now - place.usedAt < this.options.idleTimeoutMs) continue
+      // There may be any number of databases that somebody came to once, or asked for.
+      pool.close()
+      this.#places.delete(key)
+    }
     for (const suspects of this.#suspects.values()) suspects.tick(now)
     // That of the configured database is asked about each role that comes.
     for (const [database, control] of this.#controls)

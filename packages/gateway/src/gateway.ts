@@ -210,6 +210,8 @@ export class Gateway {
       signal: (by, signal, processId) => this.#signal(by, signal, processId),
       cancel: server => backend.cancel(server),
       onEnd: session => {
+        place.clients--
+        place.usedAt = this.#time.now
         this.#clients.delete(session)
         this.#keys.remove(session)
         this.#surroundings.clock.after(lingerMs, () => session.destroy())
@@ -236,13 +238,15 @@ export class Gateway {
       },
     }
     const backend = this.#find(admitted.database)
+    let place: Place | null = null
     this.#entering++
     try {
       if (!backend) throw noDatabase(admitted.database)
       const barred = backend.accounts.barred(user)
       if (barred) throw barred
       const database = backend.databaseOf(admitted.database)
-      const place = backend.place(user, database, backend.accounts.secretOf(user, admitted.proof))
+      place = backend.place(user, database, backend.accounts.secretOf(user, admitted.proof))
+      place.clients++
       const { base, told } = await place.welcome.greet(admitted.settings)
       // Nobody would turn it away any more.
       if (this.#draining) throw shuttingDown()
@@ -259,6 +263,10 @@ export class Gateway {
       if (ended) session.onEnd()
       socket.resume()
     } catch (refusal) {
+      if (place) {
+        place.clients--
+        place.usedAt = this.#time.now
+      }
       socket.write(errorResponse({ ...asRefusal(refusal), severity: 'FATAL' }))
       hangUp(socket, this.#surroundings.clock)
     } finally {
