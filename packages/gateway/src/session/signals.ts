@@ -39,17 +39,13 @@ export const signalSafe = (text: string): string =>
  */
 export function sendSignals(text: string, values: BoundValues | null, onSignal: OnSignal): void {
   for (const [, signal, id] of text.matchAll(calls)) {
-    const processId = id!.startsWith('$') ? numberOf(values?.bytes(Number(id!.slice(1)))) : Number(id)
+    const processId = id!.startsWith('$') ? numberOf(values?.value(Number(id!.slice(1)))) : Number(id)
     if (processId !== null && processId >= firstProcessId)
       onSignal(signal!.toLowerCase() as Signal, processId)
   }
 }
 
-function numberOf(value: Uint8Array | null | undefined): number | null {
-  if (!value) return null
-  const text = latin1.decode(value)
-  if (/^\d+$/.test(text)) return Number(text)
-  return value.length === 4 ? new DataView(value.buffer, value.byteOffset).getInt32(0) : null
+function numberOf(value: string | Uint8Array | null | undefined): number | null {
+  if (typeof value === 'string') return /^\d+$/.test(value) ? Number(value) : null
+  return value?.length === 4 ? new DataView(value.buffer, value.byteOffset).getInt32(0) : null
 }
-
-const latin1 = new TextDecoder('latin1')
