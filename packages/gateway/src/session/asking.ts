@@ -12,6 +12,8 @@
 import type { Values } from '../origin/values.ts'
 
 export interface Asking {
+  /** Another one for each that differs in anything here. */
+  readonly key: string
   readonly sessionUser: string
   /** current_user. */
   readonly role: string
@@ -70,7 +72,7 @@ export function askingOf(user: string, wants: Values, told: Values): Asking {
     }
   const sessionUser = wants.byName.get('session_authorization') ?? user
   const role = wants.byName.get('role') ?? 'none'
-  return {
+  const asking = {
     sessionUser,
     role: role === 'none' ? sessionUser : role,
     path,
@@ -78,6 +80,7 @@ export function askingOf(user: string, wants: Values, told: Values): Asking {
     off: isOff(wants.byName.get(cacheParameter)),
     refused: standard ? refusedBy(settings.get('client_encoding')) : 'standard_conforming_strings is off',
   }
+  return { ...asking, key: JSON.stringify(asking) }
 }
 
 /** Row keys are compared with what the stream says, in UTF-8. */

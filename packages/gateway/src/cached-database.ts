@@ -1,0 +1,121 @@
+/**
+ * One database of an origin as the cache sees it: in which context its clients ask, and what has changed.
+ *
+ *     user, role, settings ──▶ context: in which names a client reads and writes, and its number in keys
+ *     a commit of its own  ──▶ bumps, before the client hears of it
+ *     DDL, whoever saw it  ──▶ the schema is bumped and the catalogue read anew
+ *
+ * What has to be asked of the origin is asked on the gateway's own connection. A client that comes before the answer
+ * is there has no context: it asks the origin as if there were no cache.
+ * Not here: answers (cache/), the stream (invalidation/), a client's units (session/).
+ */
+import type { Contexts } from './cache/contexts.ts'
+import type { Stamps } from './cache/stamps.ts'
+import { type Catalogue, LatestCatalogue, type Query, resolveSearchPath } from './catalogue/index.ts'
+import type { Asking } from './session/asking.ts'
+import { type ReadAs, readAs } from './sql/reading/index.ts'
+import type { WriteSet } from './sql/writing/index.ts'
+
+export interface CachedDatabaseOptions {
+  /** What tells it from the database of the same name at another origin. */
+  readonly origin: string
+  readonly database: string
+  readonly query: Query
+  /** `catalog_refresh` and `cache_stable`. */
+  readonly refreshMs: number
+  readonly stable: boolean
+  readonly stamps: Stamps
+  /** Of all databases. */
+  readonly contexts: Contexts
+  /** An opaque commit has this number: to be told when it has passed. */
+  onOpaque(number: number): void
+}
+
+/** How a client reads and writes. */
+export interface Context {
+  readonly names: ReadAs
+  /** Of what stands in keys for its user, role and settings. */
+  readonly number: number
+}
+
+/** Of more contexts than these, all are made anew. */
+const mostContexts = 10_000
+
+export class CachedDatabase {
+  readonly #options: CachedDatabaseOptions
+  readonly #catalogue: LatestCatalogue
+  /** By who asks, for this catalogue; null while it is being made. */
+  readonly #contexts = new Map<string, Context | null>()
+  #contextsOf: Catalogue | null = null
+
+  constructor(options: CachedDatabaseOptions) {
+    this.#options = options
+    this.#catalogue = new LatestCatalogue({
+      query: options.query,
+      refreshMs: options.refreshMs,
+      onChange: () => options.stamps.bumpSchema(),
+    })
+  }
+
+  get stamps(): Stamps {
+    return this.#options.stamps
+  }
+
+  /** Null as long as it is not known what names mean for this client. */
+  contextOf(asking: Asking, now: number): Context | null {
+    const catalogue = this.#catalogue.get(now)
+    if (catalogue === null || asking.refused !== null || asking.path === null) return null
+    if (catalogue !== this.#contextsOf || this.#contexts.size >= mostContexts) this.#contexts.clear()
+    this.#contextsOf = catalogue
+    const context = this.#contexts.get(asking.key)
+    if (context === undefined) void this.#make(asking, catalogue, asking.path)
+    return context ?? null
+  }
+
+  /** Called before a client can know that it has committed this: what it has changed is bumped. */
+  commit(writes: WriteSet): void {
+    const { stamps } = this.#options
+    for (const relations of [writes.tables, writes.inserts])
+      for (const relation of relations) {
+        stamps.bump(stamps.table(relation))
+        stamps.bump(stamps.anyRow(relation))
+      }
+    for (const [relation, keys] of writes.rows) {
+      stamps.bump(stamps.table(relation))
+      for (const key of keys) stamps.bump(stamps.row(relation, key))
+    }
+    if (writes.opaque !== null) this.commitOpaque()
+    if (writes.ddl) this.#catalogue.forget()
+  }
+
+  /** A commit of which nobody can tell what it changed. */
+  commitOpaque(): void {
+    this.#options.onOpaque(this.#options.stamps.commitOpaque())
+  }
+
+  /** Somebody has seen DDL. */
+  forgetSchema(): void {
+    this.#catalogue.forget()
+  }
+
+  sweep(now: number): void {
+    this.#catalogue.sweep(now)
+  }
+
+  async #make(asking: Asking, catalogue: Catalogue, path: string): Promise<void> {
+    const { contexts, database, origin, query, stable } = this.#options
+    const { key, role, sessionUser, settings } = asking
+    this.#contexts.set(key, null)
+    const searchPath = await resolveSearchPath(query, path, role).catch(() => null)
+    if (this.#contextsOf !== catalogue) return
+    if (searchPath === null) {
+      this.#contexts.delete(key)
+      return
+    }
+    const named = [...settings, ['role', role], ['search_path', searchPath.join('\0')]] as const
+    this.#contexts.set(key, {
+      names: readAs({ catalogue, searchPath, role, stable }),
+      number: contexts.numberOf({ origin, database, sessionUser, settings: named }),
+    })
+  }
+}
