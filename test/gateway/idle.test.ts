@@ -19,6 +19,7 @@ import type { Holding } from './idle/host.ts'
 
 const clients = Number(process.env.SLUICE_CLIENTS ?? 10_000)
 const atOnce = 100
+const mostHeapBytes = 3_000
 /** Each time all garbage is collected anew. */
 const mostAsked = 50
 const bun = join(dirname(createRequire(import.meta.url).resolve('bun/package.json')), 'bin/bun.exe')
@@ -34,10 +35,11 @@ afterEach(async () => {
   if (child?.exitCode === null) await once(child, 'exit')
 })
 
-// Aimed at are 8 kB on Node and 4 kB on Bun, of which bare sockets take 3.6 and 1.4 kB.
+// Aimed at are 8 kB on Node and 4 kB on Bun, of which bare sockets take 3.6 and 1.4 kB. How much of what is free Bun
+// holds on to differs from run to run; what it can't is the heap, and a buffer for each client would be far more.
 test.each([
   ['Node', process.execPath, ['--expose-gc', host], 12_000],
-  ['Bun', bun, [host], 8_000],
+  ['Bun', bun, [host], 24_000],
 ] as const)(
   'on %s',
   async (runtime, command, words, mostBytes) => {
@@ -68,6 +70,7 @@ test.each([
     await using one = await rawClient(url!)
     expect(await one.query('select 1')).toEqual(['T(?column?)', 'D(1)', 'C(SELECT 1)', 'Z I'])
     expect(each()).toBeLessThan(mostBytes)
+    expect(heap).toBeLessThan(mostHeapBytes)
   },
   120_000,
 )
