@@ -16,6 +16,7 @@ const arrows: Record<string, readonly string[]> = {
   'packages/gateway/src/catalogue': [],
   'packages/gateway/src/sql': ['packages/wire', 'packages/gateway/src/catalogue'],
   'packages/gateway/src/exchange': ['packages/wire'],
+  'packages/gateway/src/cache': ['packages/wire'],
   'packages/gateway/src/origin': [
     'packages/wire',
     'packages/gateway/src/exchange',
@@ -24,6 +25,7 @@ const arrows: Record<string, readonly string[]> = {
   ],
   'packages/gateway/src/session': [
     'packages/wire',
+    'packages/gateway/src/cache',
     'packages/gateway/src/exchange',
     'packages/gateway/src/origin',
     'packages/gateway/src/sql',

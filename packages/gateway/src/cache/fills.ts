@@ -1,0 +1,213 @@
+/**
+ * Fills: answers on their way from the origin to one client, which are kept and given to others who ask the same
+ * meanwhile.
+ *
+ *     begin ──▶ joinable ──all of it is there──▶ kept, if its stamp is still current; given to all who wait
+ *                  │ the client does not keep up, or the answer is refused
+ *                  ▼
+ *               alone ──▶ kept or not, but nobody waits for it
+ *
+ * One fill per key is joinable, the newest. Whoever waits holds no server connection, and hears once: the answer, or
+ * that it shall ask the origin by itself. So an error reaches only the client whose statement it was, and a thousand
+ * clients with the same question that fails are no queue.
+ *
+ * A fill that takes long may be long, or stuck on its connection. After `patienceMs`, and again each time that has
+ * passed, one of those who wait asks by itself; the others wait on, for its fill.
+ *
+ * Whoever joins asked after the fill did, so its stamp must be current then, and need not be later: a change that comes
+ * after the question may or may not be in the answer.
+ */
+import { type Asked, Entry } from './entry.ts'
+import type { Key } from './key.ts'
+import { type Allowance, type Refusal, Tee } from './tee.ts'
+
+export interface FillWaiter {
+  /** The answer to what was asked. */
+  onAnswer(entry: Entry): void
+  /** There will be none: ask the origin, and join no other fill. */
+  onNoAnswer(): void
+}
+
+/** How a fill has ended. */
+export type Outcome = { readonly kept: Entry } | { readonly kept: null; readonly refusal: Refusal }
+
+export const patienceMs = 1_000
+
+export interface FillsOptions {
+  /** The largest answer that is kept: RowDescription to CommandComplete, in bytes. */
+  readonly maxResultBytes: number
+  /** What all copies on their way may take, in bytes. */
+  readonly allowanceBytes: number
+}
+
+export class Fills {
+  readonly #options: FillsOptions
+  readonly #allowance: Allowance
+  readonly #joinable = new Map<number, Fill>()
+
+  constructor(options: FillsOptions) {
+    this.#options = options
+    this.#allowance = { left: options.allowanceBytes }
+  }
+
+  /** Bytes that are copied of answers on their way. */
+  get bytes(): number {
+    return this.#options.allowanceBytes - this.#allowance.left
+  }
+
+  get size(): number {
+    return this.#joinable.size
+  }
+
+  /** The fill that answers this question, if one is under way. */
+  get(key: Key): Fill | null {
+    const fill = this.#joinable.get(key.hash)
+    return fill?.answers(key) ? fill : null
+  }
+
+  begin(key: Key, form: Form, asked: Asked, keep: Keep): Fill {
+    const tee = new Tee(form.simple, this.#options.maxResultBytes, this.#allowance)
+    const fill = new Fill(key, { form, asked, tee, keep, over: over => this.#remove(over) })
+    const before = this.get(key)
+    if (before?.relayed && form.describes) before.handOver(fill)
+    this.#joinable.set(key.hash, fill)
+    return fill
+  }
+
+  /** From time to time: of those who wait for long, one asks by itself. */
+  sweep(now: number): void {
+    for (const fill of this.#joinable.values()) fill.relay(now)
+  }
+
+  #remove(fill: Fill): void {
+    if (this.#joinable.get(fill.key.hash) === fill) this.#joinable.delete(fill.key.hash)
+  }
+}
+
+/** How the client asks. */
+export interface Form {
+  /** By a simple Query, not by a series. */
+  readonly simple: boolean
+  /** The answer has a RowDescription: always for a simple Query, with a Describe of the portal in a series. */
+  readonly describes: boolean
+}
+
+/** Keeps an answer, if it may be kept. */
+export type Keep = (entry: Entry) => Refusal | null
+
+interface FillParts {
+  readonly form: Form
+  readonly asked: Asked
+  readonly tee: Tee
+  readonly keep: Keep
+  readonly over: (fill: Fill) => void
+}
+
+export class Fill {
+  readonly key: { readonly bytes: Uint8Array; readonly length: number; readonly hash: number }
+  readonly asked: Asked
+  readonly #parts: FillParts
+  #waiters: FillWaiter[] = []
+  #alone = false
+  #relays = 0
+
+  constructor(key: Key, parts: FillParts) {
+    this.key = { bytes: key.bytes.slice(0, key.length), length: key.length, hash: key.hash }
+    this.asked = parts.asked
+    this.#parts = parts
+  }
+
+  /** What a lookup has found: `join` it. */
+  get is(): 'filling' {
+    return 'filling'
+  }
+
+  get describes(): boolean {
+    return this.#parts.form.describes
+  }
+
+  /** One who waited was told to ask by itself, and is about to. */
+  get relayed(): boolean {
+    return this.#relays > 0
+  }
+
+  get waiting(): number {
+    return this.#waiters.length
+  }
+
+  answers({ bytes, length, hash }: Key): boolean {
+    if (this.#alone || this.key.hash !== hash || this.key.length !== length) return false
+    for (let at = 0; at < length; at++) if (this.key.bytes[at] !== bytes[at]) return false
+    return true
+  }
+
+  // Who asks the origin
+
+  /** Bytes of the answer as they go to the client: copied here as far as they are kept. */
+  onBytes(chunk: Uint8Array): void {
+    const { tee } = this.#parts
+    tee.feed(chunk)
+    if (tee.refusal !== null) this.#leaveAlone()
+  }
+
+  /** The client does not keep up with its answer: nobody else shall wait for it. */
+  onPaused(): void {
+    this.#leaveAlone()
+  }
+
+  /** All bytes of the answer were told. */
+  onAnswered(now: number): Outcome {
+    const { tee, asked, keep } = this.#parts
+    const said = tee.end()
+    const waiters = this.#waiters
+    this.#waiters = []
+    this.#parts.over(this)
+    if (said === null) {
+      for (const waiter of waiters) waiter.onNoAnswer()
+      return { kept: null, refusal: tee.refusal ?? 'error' }
+    }
+    const entry = new Entry(this.key, asked, said, now - asked.at)
+    const refusal = keep(entry)
+    for (const waiter of waiters) waiter.onAnswer(entry)
+    return refusal === null ? { kept: entry } : { kept: null, refusal }
+  }
+
+  /** The answer will not come. Again is harmless. */
+  onLost(): void {
+    this.#parts.tee.refuse('lost')
+    this.#leaveAlone()
+  }
+
+  // Who joins
+
+  join(waiter: FillWaiter): void {
+    this.#waiters.push(waiter)
+  }
+
+  /** It hears nothing more. */
+  leave(waiter: FillWaiter): void {
+    const at = this.#waiters.indexOf(waiter)
+    if (at >= 0) this.#waiters.splice(at, 1)
+  }
+
+  relay(now: number): void {
+    if (now - this.asked.at < (this.#relays + 1) * patienceMs) return
+    this.#relays++
+    this.#waiters.shift()?.onNoAnswer()
+  }
+
+  /** Those who wait, wait for another: it was asked for later, so it is as good for them. */
+  handOver(to: Fill): void {
+    to.#waiters.push(...this.#waiters)
+    this.#waiters = []
+  }
+
+  #leaveAlone(): void {
+    if (this.#alone) return
+    this.#alone = true
+    this.#parts.over(this)
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const waiter of waiters) waiter.onNoAnswer()
+  }
+}
