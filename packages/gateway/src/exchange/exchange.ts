@@ -35,6 +35,8 @@ export interface AnswerSink {
   onAnswered(status: TransactionStatus, exchange: Exchange): void
   /** An ErrorResponse is about to pass. What is given takes its place; null lets it pass. */
   onError(bytes: Uint8Array, start: number, end: number, exchange: Exchange): Uint8Array | null
+  /** CommandComplete is about to pass, of an exchange of which it may tell that a transaction is committed. */
+  onMayBeCommitted?(): void
   /** CopyInResponse is about to pass: the server waits for data. */
   onCopyIn(exchange: Exchange): void
   /** The connection is gone. `sent`: something of this exchange was sent, so it may have run. */
@@ -74,6 +76,10 @@ export class Exchange {
   copying = false
   /** A simple Query stands in it behind messages of a series: an error before it discards it too. */
   queryInSeries = false
+  /** It has run something: a transaction is open in it. */
+  executes = false
+  /** A CommandComplete of its may tell of a commit. */
+  commits = false
   /** In the order of their `at`; those that are done are taken off. */
   edits: Edit[] | null = null
   /** Tags of CommandComplete, if the owner wants to know them. */

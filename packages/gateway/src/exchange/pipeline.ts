@@ -204,6 +204,7 @@ export class Pipeline {
         if (!head) throw unasked(type)
         if (type === CommandComplete) {
           head.copying = false
+          if (head.commits) head.sink.onMayBeCommitted?.()
           head.tags?.push(utf8.decode(this.#chunk.subarray(start + headerBytes, end - 1)))
         }
         if (head.edits !== null) this.#answer(head, start, end, true)

@@ -23,7 +23,7 @@ import { deallocatesOnly, Needs, type StatementPlan } from '../sql/plan.ts'
 import { BoundValues } from './bound-values.ts'
 import { lengthAt } from './client.ts'
 import { describedBy } from './description.ts'
-import type { Names } from './names.ts'
+import type { Names, Unnamed } from './names.ts'
 import { type OnSignal, sendSignals, signalSafe } from './signals.ts'
 import { withOwnNames } from './statement-names.ts'
 
@@ -45,6 +45,8 @@ export interface Context {
   /** What the series may do: called for each statement that it prepares or binds. */
   onPlan(plan: StatementPlan): void
   onSignal: OnSignal
+  /** A statement is about to be run, with the values that are there from `start` to `end`. */
+  onBound(statement: Statement | Unnamed, bytes: Uint8Array, start: number, end: number): void
   /** What a PREPARE made may be closed. */
   onSqlClosed(): void
   /** It may set a parameter whose name is among the bytes of this message. */
@@ -84,6 +86,7 @@ export function passMessage(
       context.server.send(bytes, at, end)
       break
     default:
+      context.exchange.executes = true
       context.server.send(bytes, at, end)
   }
   context.exchange.asked++
@@ -176,12 +179,15 @@ function passBind(context: Context, bytes: Uint8Array, at: number, end: number, 
   const nameStart = nulAfter(bytes, at + 5, end) + 1
   const nameEnd = nulAfter(bytes, nameStart, end)
   const statement = nameEnd === nameStart ? names.unnamed : names.get(text(bytes, nameStart, nameEnd))
-  if (statement && (statement.plan.needs & Needs.backendSignal) !== 0)
-    sendSignals(
-      Buffer.from(statement.parse).toString('latin1'),
-      new BoundValues(bytes, nameEnd + 1, end),
-      context.onSignal,
-    )
+  if (statement) {
+    if ((statement.plan.needs & Needs.backendSignal) !== 0)
+      sendSignals(
+        Buffer.from(statement.parse).toString('latin1'),
+        new BoundValues(bytes, nameEnd + 1, end),
+        context.onSignal,
+      )
+    context.onBound(statement, bytes, nameEnd + 1, end)
+  }
   passNamed(context, bytes, at, nameStart, end, length)
   exchange.asked++
   // Behind the Bind, for the statement may be the one that it deallocates; not within it.

@@ -39,6 +39,8 @@ import {
   Sync,
   Terminate,
 } from '@sluice/wire'
+import type { Entry } from '../cache/entry.ts'
+import type { Fill, FillWaiter } from '../cache/fills.ts'
 import type { AnswerSink, Exchange, TransactionStatus } from '../exchange/index.ts'
 import type { Listener } from '../origin/listener.ts'
 import { ask, type OwnAnswer } from '../origin/own-query.ts'
@@ -51,6 +53,8 @@ import type { Suspects } from '../origin/suspects.ts'
 import { Values } from '../origin/values.ts'
 import { deallocatesOnly, Needs, type StatementPlan, Touches } from '../sql/plan.ts'
 import type { Socket, SocketHandler } from '../transport/transport.ts'
+import { BoundValues } from './bound-values.ts'
+import { answerTo, CachedReads, type ReadCache, type Text, typesOf } from './cached-reads.ts'
 import { Channels } from './channels.ts'
 import { Client, fullBytes, lengthAt } from './client.ts'
 import {
@@ -66,7 +70,9 @@ import {
 } from './errors.ts'
 import { Loan } from './loan.ts'
 import { Names, type Unnamed } from './names.ts'
+import { OwnWrites, type Sent } from './own-writes.ts'
 import { prepare, trim } from './prepare.ts'
+import { ReadUnit } from './read-unit.ts'
 import { type Context, inject, lend, passMessage, survey } from './series.ts'
 import { type Signal, sendSignals, signalSafe } from './signals.ts'
 import { withOwnNames } from './statement-names.ts'
@@ -82,6 +88,8 @@ export interface SessionOptions extends Place {
   /** @param asciiSafe false: a byte that looks like ASCII may be a part of another character */
   planOf(bytes: Uint8Array, start: number, end: number, asciiSafe: boolean): StatementPlan
   readonly suspects: Suspects
+  /** Null: caching is off. */
+  readonly reads: ReadCache | null
   /** Cancels or ends another client of the gateway's. */
   signal(by: Session, signal: Signal, processId: number): boolean
   /** The listener of the client's database. */
@@ -107,6 +115,8 @@ type Phase =
   | 'ready'
   /** For a server connection. */
   | 'waiting'
+  /** For the answer to the same question that another client has asked. */
+  | 'joining'
   /** Something of the gateway's own is under way on the server connection: replay, statements, probe. */
   | 'preparing'
   /** What comes next can't be understood before the answer to what was sent is there. */
@@ -148,6 +158,7 @@ const ownQueryMs = 60_000
 const mostTries = 10
 /** How many connections may be lost before they are ready for one unit. */
 const mostLost = 3
+const syncBytes = 5
 
 /** Errors that another try may not meet: of resources, interruptions and PostgreSQL's own. */
 const mayPass = (code: string) => /^(40|53|55|57|58|XX)/.test(code)
@@ -159,6 +170,12 @@ const wasCanceled = (answer: OwnAnswer) => 'error' in answer && answer.error.cod
 const latin1 = (bytes: Uint8Array) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 
+/** A statement's text, in the message that prepares it. */
+function parsedText({ parse, plan }: Statement | Unnamed): Text {
+  const start = parse.indexOf(0, 5) + 1
+  return { plan, bytes: parse, start, end: parse.indexOf(0, start), typesEnd: parse.length }
+}
+
 function wholeMessage(type: number, body: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(5 + body.length)
   bytes[0] = type
@@ -167,7 +184,7 @@ function wholeMessage(type: number, body: Uint8Array): Uint8Array {
   return bytes
 }
 
-export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
+export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, Holder {
   readonly key: SessionStart['key']
   readonly #options: SessionOptions
   readonly #client: Client
@@ -208,6 +225,16 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #lingers = false
   /** Ends of COPY data that were sent behind an Execute before the server asked for data. */
   #copiesAhead = 0
+  /** Its questions to the cache and what its transaction writes; null until there is something to ask or note. */
+  #reads: CachedReads | null = null
+  #writes: OwnWrites | null = null
+  /** The answer that is being kept, of this exchange. */
+  #fill: Fill | null = null
+  #filling: Exchange | null = null
+  /** Another client's, for which this one waits. */
+  #joined: Fill | null = null
+  /** The next unit goes to the origin: who was to answer it did not. */
+  #asksItself = false
   /** Statements that the Query in flight speaks of by their names. */
   #loan: Loan | null = null
   /** ReadyForQuery is kept back until the probe is done. */
@@ -244,8 +271,13 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     onPlan: plan => Session.#context.session.#onPlan(plan),
     onUnnamedSetting: message => Session.#context.session.#traces.onUnnamedSetting(message),
     onSignal: (signal, processId) => Session.#context.session.#signal(signal, processId),
+    onBound: (statement, bytes, start, end) =>
+      Session.#context.session.#onBound(statement, bytes, start, end),
     onSqlClosed: () => Session.#context.session.#traces.onSqlClosed(),
   }
+
+  /** What is found in the next unit: one for all. */
+  static readonly #unit = new ReadUnit()
 
   constructor(socket: Socket, options: SessionOptions, { base, told, key }: SessionStart) {
     this.#options = options
@@ -280,7 +312,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
 
   /** Nothing of it is under way on a server connection: it may be ended without harm. */
   get waiting(): boolean {
-    return this.#server === null && (this.#phase === 'ready' || this.#phase === 'waiting')
+    if (this.#server !== null) return false
+    return this.#phase === 'ready' || this.#phase === 'waiting' || this.#phase === 'joining'
   }
 
   // SocketHandler: the client
@@ -320,11 +353,32 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     this.#run()
   }
 
+  // FillWaiter
+
+  onAnswer(entry: Entry): void {
+    const client = this.#client
+    const unit = Session.#unit
+    this.#joined = null
+    this.#phase = 'ready'
+    this.#asksItself = !unit.read(client.bytes, client.at, client.end) || !this.#sayCached(unit, entry)
+    this.#run()
+  }
+
+  onNoAnswer(): void {
+    this.#joined = null
+    this.#phase = 'ready'
+    this.#asksItself = true
+    this.#run()
+  }
+
   /** A CancelRequest with this client's key. Ends when the origin was told. */
   async cancel(): Promise<void> {
     const server = this.#server
     if (this.#phase === 'waiting') {
       this.#options.pool.leave(this)
+      this.onRefused(canceled())
+    } else if (this.#phase === 'joining') {
+      this.#leaveFill()
       this.onRefused(canceled())
     } else if (server && this.#preparation) {
       // A Parse may wait for a lock, as the client's own would.
@@ -381,7 +435,17 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   // AnswerSink and Holder: the server
 
   onBytes(chunk: Uint8Array): boolean {
-    return this.#client.say(chunk)
+    const flows = this.#client.say(chunk)
+    const fill = this.#fill
+    if (fill !== null) {
+      fill.onBytes(chunk)
+      if (!flows) fill.onPaused()
+    }
+    return flows
+  }
+
+  onMayBeCommitted(): void {
+    this.#writes?.onTold()
   }
 
   onError(bytes: Uint8Array, start: number, end: number, exchange: Exchange): Uint8Array | null {
@@ -419,6 +483,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   }
 
   onReady(status: TransactionStatus, exchange: Exchange): boolean {
+    if (status === 'I') this.#writes?.onOver()
     if (exchange.tags !== null) this.#onTags(exchange.tags, exchange.failed && status === 'I')
     const asksFirst = (this.#traces.touched & (Touches.reset | Touches.listen)) !== 0
     // Who leaves is told no more than that.
@@ -430,6 +495,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
 
   onAnswered(status: TransactionStatus, exchange: Exchange): void {
     this.#inFlight--
+    if (exchange === this.#filling) {
+      this.#fill?.onAnswered(this.#options.reads?.now ?? 0)
+      this.#fill = null
+      this.#filling = null
+    }
     this.#lingers = exchange === this.#loneSync && status === 'I'
     this.#loneSync = null
     if (this.#open === exchange) this.#open = null
@@ -535,6 +605,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #takeQuery(): boolean {
     const client = this.#client
     if (!client.whole && !(client.length > largeBytes && client.full)) return false
+    const asked = this.#askCache()
+    if (asked !== 'the origin') return asked === 'answered'
     const { bytes, at } = client
     const plan =
       client.type === Query ? this.#planOf(bytes, at + 5, Math.min(at + client.length - 1, client.end)) : null
@@ -559,6 +631,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (speaksOfOwn && !this.#open) this.#loan = new Loan(server, this.#names, named)
     const exchange = this.#open ?? this.#begin(server)
     if (this.#loan) exchange.tags = []
+    this.#keepAnswer(exchange)
+    this.#noteWrites(exchange, {
+      ...{ plan, bytes, start: at + 5, end: Math.min(at + client.length - 1, client.end) },
+      ...{ values: null, parameterType: () => 0 },
+    })
     if (plan) {
       this.#names.setUnnamed(null, exchange, exchange.asked)
       // In a series it may be skipped.
@@ -605,6 +682,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (!client.whole && !(large && client.full)) return false
     const seriesEnd = client.seriesEnd()
     if (seriesEnd < 0 && !client.full) return false
+    const asked = this.#askCache()
+    if (asked !== 'the origin') return asked === 'answered'
     const server = this.#acquire()
     if (!server) return false
     const { bytes, at } = client
@@ -618,6 +697,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     context.settings = this.#traces.settled
     context.preparedBySql = this.#traces.preparedBySql
     const exchange = this.#open ?? this.#begin(server)
+    if (!this.#open) this.#keepAnswer(exchange)
     this.#open = exchange
     context.exchange = exchange
     if (large) {
@@ -722,6 +802,123 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #drop(): boolean {
     this.#client.drop()
     return true
+  }
+
+  // The cache
+
+  /** Whether the next unit is answered, waits for an answer, or goes to the origin. */
+  #askCache(): 'answered' | 'waits' | 'the origin' {
+    const { reads } = this.#options
+    this.#reads?.forget()
+    if (reads === null || !this.#mayAskCache()) return 'the origin'
+    const client = this.#client
+    const unit = Session.#unit
+    if (!unit.read(client.bytes, client.at, client.end)) return 'the origin'
+    const text = this.#textOf(unit)
+    if (text === null) return 'the origin'
+    this.#reads ??= new CachedReads(reads, this.#options.user)
+    const result = this.#reads.find(unit, text, this.#traces.wants, this.#told)
+    if ('refused' in result || result.found === null) return 'the origin'
+    const { found } = result
+    if (this.#inFlight > 0 && !this.#open) {
+      // What is in flight may change it: looked up again when that has answered.
+      this.#phase = 'awaiting'
+      return 'waits'
+    }
+    if (found.is === 'hit') return this.#sayCached(unit, found) ? 'answered' : 'the origin'
+    if (this.#asksItself || this.#open) return 'the origin'
+    this.#phase = 'joining'
+    this.#joined = found
+    found.join(this)
+    return 'waits'
+  }
+
+  /** Nothing that the client has done before makes its answers others than anybody's. */
+  #mayAskCache(): boolean {
+    const open = this.#open
+    if (this.#skipping || this.#mayCopyIn || this.#lingers || this.#preparesWithin) return false
+    if (this.#traces.touched !== 0 || this.#traces.pins.length > 0) return false
+    if (this.#server && this.#server.pipeline.status !== 'I') return false
+    // Statements were prepared in it and nothing has run.
+    return (
+      open === null || (!open.failed && !open.executes && open.asked === open.answered && !open.edits?.length)
+    )
+  }
+
+  /** The text of the unit's statement; null if it can't be answered here. */
+  #textOf(unit: ReadUnit): Text | null {
+    const { bytes, kind, textStart, textEnd, typesEnd } = unit
+    if (kind === 'prepare') return null
+    if (textStart >= 0)
+      return {
+        ...{ bytes, start: textStart, end: textEnd, typesEnd: kind === 'query' ? textEnd : typesEnd },
+        plan: this.#planOf(bytes, textStart, textEnd),
+      }
+    const name = latin1(bytes.subarray(unit.nameStart, unit.nameEnd))
+    const names = this.#names
+    if (name === '' && names.unnamedInFlight) return null
+    const statement = name === '' ? names.unnamed : names.get(name)
+    return statement ? parsedText(statement) : null
+  }
+
+  /** Says what was kept, and takes the unit; false if that is not all that the client asks for. */
+  #sayCached(unit: ReadUnit, entry: Entry): boolean {
+    const client = this.#client
+    const names = this.#names
+    const parses = unit.kind === 'run' && unit.textStart >= 0
+    if (parses && (unit.nameEnd > unit.nameStart || unit.steps.includes('statement described'))) return false
+    // A series that was begun at the origin is ended there.
+    const isWhole = this.#open === null
+    const answer = answerTo(unit, entry, null, isWhole)
+    if (answer === null) return false
+    if (parses) {
+      const parse = unit.bytes.slice(client.at, client.at + lengthAt(unit.bytes, client.at))
+      names.setUnnamed({ parse, plan: this.#planOf(unit.bytes, unit.textStart, unit.textEnd) }, this, 0)
+    } else if (unit.kind === 'query') names.setUnnamed(null, this, 0)
+    names.unnamedSettled(this)
+    client.consume(unit.end - client.at + (unit.kind === 'run' && isWhole ? syncBytes : 0))
+    this.#asksItself = false
+    client.say(answer)
+    return true
+  }
+
+  /** The answer to this exchange is that to the unit that was looked up. */
+  #keepAnswer(exchange: Exchange): void {
+    this.#asksItself = false
+    if (this.#inFlight !== 1 || this.#open) return
+    this.#fill = this.#reads?.begin(Session.#unit) ?? null
+    this.#filling = this.#fill && exchange
+  }
+
+  #leaveFill(): void {
+    this.#joined?.leave(this)
+    this.#joined = null
+  }
+
+  #onBound(statement: Statement | Unnamed, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#options.reads === null) return
+    const text = parsedText(statement)
+    let types: readonly number[] | null = null
+    this.#noteWrites(Session.#context.exchange, {
+      ...text,
+      values: new BoundValues(bytes, start, end),
+      parameterType: number => {
+        types ??= typesOf(text)
+        return types[number - 1] ?? 0
+      },
+    })
+  }
+
+  /** What is being sent may write. */
+  #noteWrites(exchange: Exchange, sent: Sent): void {
+    const { reads } = this.#options
+    if (reads === null) return
+    this.#reads ??= new CachedReads(reads, this.#options.user)
+    this.#writes ??= new OwnWrites(reads.writings, writes => reads.commit(writes))
+    const wants = this.#traces.settled
+    const names = wants && this.#reads.namesFor(wants, this.#told)
+    const isInBlock = this.#server?.pipeline.status === 'T'
+    if (this.#writes.onSent(sent, names, isInBlock)) exchange.commits = true
   }
 
   // The server connection
@@ -1044,7 +1241,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #tellNews(): void {
     if (this.#phase !== 'ready' || this.#inFlight > 0) return
     if (this.#server && this.#server.pipeline.status !== 'I') return
-    for (const message of this.#channels?.news() ?? []) this.#client.say(message)
+    const news = [...(this.#channels?.news() ?? [])]
+    // Who hears of a change reads again, and the stream may be behind.
+    if (news.length > 0) this.#options.reads?.commitOpaque()
+    for (const message of news) this.#client.say(message)
   }
 
   /** Gives it back, with no more statements than a connection shall keep. */
@@ -1171,6 +1371,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
     if (this.#phase === 'leaving' || this.#phase === 'over') return
     const before = this.#phase
     if (before === 'waiting') this.#options.pool.leave(this)
+    this.#leaveFill()
     this.#phase = 'leaving'
     const server = this.#server
     if (!server) this.#end()
@@ -1213,6 +1414,10 @@ export class Session implements SocketHandler, AnswerSink, Waiter, Holder {
   #end(): void {
     if (this.#phase === 'over') return
     this.#phase = 'over'
+    this.#leaveFill()
+    this.#fill?.onLost()
+    // Of what is cut off nobody knows whether it is committed.
+    this.#writes?.onOver()
     this.#channels?.remove('*')
     this.#giveBack()
     this.#client.hangUp()

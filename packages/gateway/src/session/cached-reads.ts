@@ -1,0 +1,198 @@
+/**
+ * One client's questions to the cache.
+ *
+ *     unit ──▶ may it be asked? ──no, and why──▶ the origin
+ *               │ key, slots
+ *               ▼
+ *              found: an answer ──▶ said, and the unit is done
+ *                     a fill    ──▶ the client waits for it, without a server connection
+ *                     nothing   ──▶ the origin, and its answer is kept (a fill), if the unit is a whole exchange
+ *
+ * It is asked when all of the client's earlier exchanges have answered, never before, so that a client sees what it has
+ * written, and each time anew: between a question and the sending of a unit everything may have changed.
+ *
+ * Not here: when that is, and what is done then (session.ts); answers (cache/); verdicts (sql/reading/).
+ */
+import type { Asked, Entry } from '../cache/entry.ts'
+import type { Fill, Form } from '../cache/fills.ts'
+import type { Key } from '../cache/key.ts'
+import type { Stamps } from '../cache/stamps.ts'
+import type { Values } from '../origin/values.ts'
+import type { StatementPlan } from '../sql/plan.ts'
+import type { ReadAs, Readings } from '../sql/reading/index.ts'
+import type { WriteSet, Writings } from '../sql/writing/index.ts'
+import { type Asking, askingOf } from './asking.ts'
+import { BoundValues } from './bound-values.ts'
+import type { ReadUnit } from './read-unit.ts'
+
+/** What the cache is to the sessions of one user in one database. */
+export interface ReadCache {
+  readonly readings: Readings
+  readonly writings: Writings
+  readonly stamps: Stamps
+  /** The question that is being asked: of all sessions, for only one at a time asks. */
+  readonly key: Key
+  readonly now: number
+  /** In which names this client reads and writes; null while that is not known. */
+  contextOf(asking: Asking): { readonly names: ReadAs; readonly number: number } | null
+  /** What there is for `key`: an answer, or one on its way. */
+  find(describes: boolean, slots: readonly number[]): Entry | Fill | null
+  /** The question goes to the origin now. */
+  begin(form: Form, asked: Asked): Fill
+  /** A client is about to learn that this may be committed. */
+  commit(writes: WriteSet): void
+  /** A client is about to hear a notification: what it tells of may not have come by the stream. */
+  commitOpaque(): void
+}
+
+/** A prepared statement, as far as the cache has to know it. */
+export interface Text {
+  readonly plan: StatementPlan
+  readonly bytes: Uint8Array
+  /** Of the text without its NUL, and the end of the parameter types behind it; the same as `end` for a Query. */
+  readonly start: number
+  readonly end: number
+  readonly typesEnd: number
+}
+
+export type Found =
+  | { readonly refused: string }
+  | { readonly slots: readonly number[]; readonly found: Entry | Fill | null }
+
+const noTypes: readonly number[] = []
+
+export class CachedReads {
+  readonly #cache: ReadCache
+  readonly #user: string
+  #asking: Asking | null = null
+  #wants: Values | null = null
+  #told: Values | null = null
+  /** Of the unit that was looked up last and is about to be sent. */
+  #slots: readonly number[] | null = null
+
+  constructor(cache: ReadCache, user: string) {
+    this.#cache = cache
+    this.#user = user
+  }
+
+  get cache(): ReadCache {
+    return this.#cache
+  }
+
+  /** In which names the client reads and writes; null while that is not known. */
+  namesFor(wants: Values, told: Values): ReadAs | null {
+    return this.#cache.contextOf(this.#askingFor(wants, told))?.names ?? null
+  }
+
+  /** Looks a unit up: a Query, or a run whose statement is this text. */
+  find(unit: ReadUnit, text: Text, wants: Values, told: Values): Found {
+    const { cache } = { cache: this.#cache }
+    this.#slots = null
+    const asking = this.#askingFor(wants, told)
+    if (asking.off) return { refused: 'sluice.cache is off' }
+    if (asking.refused !== null) return { refused: asking.refused }
+    const context = cache.contextOf(asking)
+    if (context === null) return { refused: 'the catalogue is being read' }
+    const types = text.typesEnd > text.end ? typesOf(text) : noTypes
+    const verdict = cache.readings.verdictOn(text.bytes, text.start, text.end, context.names, types)
+    if (!verdict.cacheable) return { refused: verdict.why }
+    const values = unit.kind === 'run' ? new BoundValues(unit.bytes, unit.valuesStart, unit.valuesEnd) : null
+    const depends = cache.readings.dependencies(number => values?.value(number) ?? null)
+    if ('cacheable' in depends) return { refused: depends.why }
+    const { key, stamps } = cache
+    key.begin(context.number)
+    key.add(text.bytes, text.start, text.end)
+    if (unit.kind === 'run') {
+      key.add(text.bytes, text.end, text.typesEnd)
+      key.add(unit.bytes, unit.valuesStart, unit.valuesEnd)
+    }
+    key.end()
+    if (key.tooLong) return { refused: 'the statement and its values are too long' }
+    const slots = depends.tables.map(table => stamps.table(table))
+    for (const { relation, key: row } of depends.rows)
+      slots.push(stamps.row(relation, row), stamps.anyRow(relation))
+    this.#slots = slots
+    return { slots, found: cache.find(describes(unit), slots) }
+  }
+
+  /** The unit that was looked up is being sent, in the same breath. */
+  begin(unit: ReadUnit): Fill | null {
+    const slots = this.#slots
+    this.#slots = null
+    if (slots === null) return null
+    const { stamps, now } = this.#cache
+    const asked = { at: now, slots, stamp: stamps.sum(slots), opaque: stamps.newestOpaque }
+    return this.#cache.begin({ simple: unit.kind === 'query', describes: describes(unit) }, asked)
+  }
+
+  /** It is not sent now. */
+  forget(): void {
+    this.#slots = null
+  }
+
+  #askingFor(wants: Values, told: Values): Asking {
+    if (this.#asking === null || wants !== this.#wants || told !== this.#told) {
+      this.#asking = askingOf(this.#user, wants, told)
+      this.#wants = wants
+      this.#told = told
+    }
+    return this.#asking
+  }
+}
+
+/** The client is to hear what the result is like. */
+const describes = ({ kind, steps }: ReadUnit): boolean =>
+  kind === 'query' || steps.includes('portal described')
+
+/** The parameter types that a Parse declares. */
+export function typesOf({ bytes, end, typesEnd }: Pick<Text, 'bytes' | 'end' | 'typesEnd'>): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const types: number[] = []
+  for (let at = end + 3; at + 4 <= typesEnd; at += 4) types.push(view.getUint32(at))
+  return types
+}
+
+/**
+ * What a client hears of an answer that was kept, to this unit.
+ *
+ * @param description of the statement, if that was asked for
+ * @param ready ends with ReadyForQuery
+ * @returns null if what is kept has no RowDescription, and the client asks for one
+ */
+export function answerTo(
+  unit: ReadUnit,
+  entry: Entry,
+  description: readonly Uint8Array[] | null,
+  ready: boolean,
+): Uint8Array | null {
+  const { bytes } = entry
+  const end = ready ? bytes.length : entry.readyAt
+  if (describes(unit) && !entry.describes) return null
+  if (unit.kind === 'query') return bytes.subarray(entry.descriptionAt, end)
+  const { steps } = unit
+  const skips = steps.includes('statement described') || (entry.describes && !describes(unit))
+  if (!skips) return bytes.subarray(steps[0] === 'parsed' ? entry.parseCompleteAt : entry.bindCompleteAt, end)
+  const parts: Uint8Array[] = []
+  for (const step of steps)
+    switch (step) {
+      case 'parsed':
+        parts.push(bytes.subarray(entry.parseCompleteAt, entry.bindCompleteAt))
+        break
+      case 'statement described':
+        if (description === null) return null
+        parts.push(...description)
+        break
+      case 'bound':
+        parts.push(bytes.subarray(entry.bindCompleteAt, entry.descriptionAt))
+        break
+      case 'portal described':
+        parts.push(bytes.subarray(entry.descriptionAt, entry.rowsAt))
+        break
+      case 'executed':
+        parts.push(bytes.subarray(entry.rowsAt, end))
+        break
+      default:
+        step satisfies never
+    }
+  return Buffer.concat(parts)
+}
