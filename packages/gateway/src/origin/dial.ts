@@ -52,11 +52,29 @@ const derive = promisify(pbkdf2)
 /**
  * @throws LoginRefused if the origin answered with an ErrorResponse, Error if it could not be reached; of the last host
  */
-export async function dial(
+export function dial(options: DialOptions, keeper: Keeper, signal: AbortSignal): Promise<ServerConnection> {
+  return dialWith(options, signal, (socket, login, address) => {
+    const server = new ServerConnection(socket, keeper, {
+      address,
+      key: login.key,
+      scramKeys: login.keys,
+      reported: Values.of(login.parameters),
+      now: options.clock.now(),
+    })
+    if (login.leftover.length > 0) server.onData(login.leftover)
+    return server
+  })
+}
+
+/**
+ * The same for who speaks to the server in another way, as a replication connection does: `begin` takes the socket over,
+ * and what stands in `leftover`.
+ */
+export async function dialWith<Connection>(
   options: DialOptions,
-  keeper: Keeper,
   signal: AbortSignal,
-): Promise<ServerConnection> {
+  begin: (socket: Socket, login: LoggedIn, address: Address) => Connection,
+): Promise<Connection> {
   let last: unknown
   for (const address of options.origin.addresses) {
     const attempt = new AbortController()
@@ -66,7 +84,8 @@ export async function dial(
       attempt.abort(new Error(`${named(address)} did not answer within ${options.timeoutMs / 1_000} s`)),
     )
     try {
-      return await dialOne(address, options, keeper, attempt.signal)
+      const socket = await openSocket(address, options.origin, options.transport, attempt.signal)
+      return begin(socket, await logIn(socket, options, attempt.signal), address)
     } catch (error) {
       last = error
       if (signal.aborted) break
@@ -76,26 +95,6 @@ export async function dial(
     }
   }
   throw last
-}
-
-async function dialOne(
-  address: Address,
-  options: DialOptions,
-  keeper: Keeper,
-  signal: AbortSignal,
-): Promise<ServerConnection> {
-  const { origin, transport, clock } = options
-  const socket = await openSocket(address, origin, transport, signal)
-  const login = await logIn(socket, options, signal)
-  const server = new ServerConnection(socket, keeper, {
-    address,
-    key: login.key,
-    scramKeys: login.keys,
-    reported: Values.of(login.parameters),
-    now: clock.now(),
-  })
-  if (login.leftover.length > 0) server.onData(login.leftover)
-  return server
 }
 
 /** A socket to the origin, encrypted if it shall be: for logins and for cancel requests. */
