@@ -23,6 +23,12 @@ const arrows: Record<string, readonly string[]> = {
     'packages/gateway/src/sql',
     'packages/gateway/src/transport',
   ],
+  'packages/gateway/src/invalidation': [
+    'packages/wire',
+    'packages/gateway/src/origin',
+    'packages/gateway/src/sql',
+    'packages/gateway/src/transport',
+  ],
   'packages/gateway/src/session': [
     'packages/wire',
     'packages/gateway/src/cache',

@@ -2,7 +2,7 @@
  * What the replication stream tells: plain values, to whoever holds the stamps.
  *
  *     stream ──▶ Invalidation ──onChanges, onSchema──▶ sink    twice for each transaction: shown, and visible
- *                             ──onPassed────────────▶ sink    an opaque commit, behind which nothing is unsettled
+ *                             ──onPassed────────────▶ sink    opaque commits, when nothing before them is unsettled
  *                             ──onCovered───────────▶ sink    for which tables this is to be relied on
  *                             ──onEpoch─────────────▶ sink    what was stored before is not to be relied on
  *
@@ -37,30 +37,21 @@ export interface InvalidationSink {
    * `any`: something has changed, and nobody told what.
    */
   onSchema(objects: readonly SchemaObject[] | 'any'): void
-  /** The opaque commits up to this number have passed (see {@link Opaque}). */
+  /** The opaque commits up to this number have passed: all that they changed has been told twice. */
   onPassed(number: number): void
   /**
-   * The tables (partitions and not their ancestors) whose changes are told from here on: of any other relation nothing
-   * may be stored but by age. Empty while there is no stream.
+   * The tables (partitions, not their ancestors) and materialized views whose changes are told from here on: of any
+   * other relation nothing may be stored but by age. Empty while there is no stream. What comes or goes was bumped.
    */
   onCovered(tables: ReadonlySet<number>): void
   /** Drop everything: the stream was lost, or has begun. */
   onEpoch(): void
 }
 
-/** What the catalogue knows. Asked at each bump, so that the newest answer counts. */
+/** What the newest catalogue that was read says. Asked at each bump. */
 export interface KnownTables {
   /** Names of the columns of the primary key in its order, if rows have slots of their own; else null. */
   keyOf(relation: number): readonly string[] | null
   /** Partitioned tables and inheritance parents above it, near and far. */
-  ancestorsOf(relation: number): readonly number[]
-}
-
-/** Opaque commits: those whose tables nobody can tell. */
-export interface Opaque {
-  /**
-   * Such a commit has happened, or may have: its client has not been told. The number is newer than all before it;
-   * `onPassed` names it, or a newer one, when all that it changed has been told twice.
-   */
-  commit(): number
+  ancestorsOf(relation: number): Iterable<number>
 }

@@ -6,7 +6,8 @@ export interface OldTransaction {
   readonly processId: number | null
   /** Of a prepared transaction: what COMMIT PREPARED and ROLLBACK PREPARED call it. */
   readonly gid: string | null
-  readonly ageMs: number
+  /** Null if we may not know. */
+  readonly ageMs: number | null
   readonly user: string | null
   readonly application: string | null
 }

@@ -1,0 +1,62 @@
+/** Why there is no stream, and what helps. */
+import type { ErrorFields } from '@sluice/wire'
+
+export interface Failure {
+  readonly cause: string
+  readonly hint: string | null
+  /** False if it fails until somebody does what the hint says. */
+  readonly possible: boolean
+}
+
+const never = (cause: string, hint: string): Failure => ({ cause, hint, possible: false })
+
+export const tooOld = (version: string): Failure =>
+  never(
+    `PostgreSQL ${version} has no messages in its replication stream`,
+    'Exact invalidation needs PostgreSQL 14 or later.',
+  )
+
+export const walLevel = (level: string): Failure =>
+  never(
+    `wal_level is ${level}`,
+    'Set wal_level = logical and restart PostgreSQL (on RDS: rds.logical_replication = 1).',
+  )
+
+export const isStandby = (): Failure => ({
+  cause: 'the origin is a standby: when a transaction becomes visible can only be asked of a primary',
+  hint: 'Name the primary as origin; it is tried again.',
+  possible: true,
+})
+
+export const noPublication = (name: string, statement: string): Failure =>
+  never(`there is no publication "${name}"`, `Run as the owner of the tables: ${statement}`)
+
+export const unfit = (name: string, why: string, cure: string): Failure =>
+  never(`publication "${name}" ${why}`, cure)
+
+export const elsewhere = (): Failure => ({
+  cause: 'the replication stream and the control connection lead to two servers',
+  hint: 'Name the primary itself as origin, not a balancer before several servers.',
+  possible: true,
+})
+
+export const lost = (cause: string): Failure => ({ cause, hint: null, possible: true })
+
+export const silent = (silenceMs: number): Failure =>
+  lost(`the stream was silent for ${silenceMs / 1_000} s, though something was put into the WAL`)
+
+/** What the server said to one of our statements. */
+export function refused({ code, message }: ErrorFields): Failure {
+  const hint = hints[code] ?? null
+  return { cause: `${message} (${code})`, hint, possible: !hopeless.has(code) }
+}
+
+const hints: Record<string, string> = {
+  '42501': 'The role of the origin needs the REPLICATION attribute (on RDS: GRANT rds_replication).',
+  '53300': 'Raise max_wal_senders: each gateway takes one.',
+  '53400': 'Raise max_replication_slots: each gateway takes one.',
+  '55000': 'Set wal_level = logical and restart PostgreSQL (on RDS: rds.logical_replication = 1).',
+  '08P01': 'A pooler before the origin can not carry replication: name the database itself as origin.',
+  '28000': 'pg_hba.conf must let the role in with a replication connection to this database.',
+}
+const hopeless: ReadonlySet<string> = new Set(['42501', '55000', '08P01', '28000'])

@@ -1,0 +1,254 @@
+/**
+ * The publication: which tables the stream tells of, judged.
+ *
+ *     examineSql ─▶ rows of JSON ─▶ judge ─▶ missing: the statement that would make it
+ *                                        ├─▶ unfit, and why
+ *                                        └─▶ fit: tables that it tells of, tables left out and why, what would mend it
+ *
+ * Published is only what can be named when it changes: with a publication of all tables, UPDATE and DELETE fail on a
+ * table without an identity. Nor is anything published through a partition's root: a TRUNCATE of a partition is not
+ * told then. A publication FOR ALL TABLES is taken if somebody made it, but never made.
+ * Source: PostgreSQL documentation, "CREATE PUBLICATION" and "Publication".
+ */
+import { quoteIdentifier, quoteLiteral } from '../sql/quote.ts'
+import { hasDdlTriggerSql } from './ddl.ts'
+import { type Failure, isStandby, tooOld, unfit, walLevel } from './failure.ts'
+
+/** What is read of an origin; oids as numbers, numbers of columns as int2vector prints them. */
+export interface Examined {
+  /** As server_version_num. */
+  readonly version: number
+  readonly walLevel: string
+  readonly standby: boolean
+  /** The replication slot is on this server. */
+  readonly slot: boolean
+  /** The event triggers are there. */
+  readonly ddl: boolean
+  readonly publication: {
+    readonly insert: boolean
+    readonly update: boolean
+    readonly delete: boolean
+    readonly truncate: boolean
+    readonly viaRoot: boolean
+    readonly allTables: boolean
+  } | null
+  readonly tables: readonly ExaminedTable[]
+  /** What the publication says of its tables; PostgreSQL 14 knows no columns and no filters. */
+  readonly published: readonly {
+    readonly relid: number
+    readonly attrs?: string | null
+    readonly qual?: unknown
+  }[]
+}
+
+export interface ExaminedTable {
+  readonly oid: number
+  readonly schema: string
+  readonly name: string
+  /** r, p, m, f: as in pg_class. */
+  readonly kind: string
+  readonly persistence: string
+  readonly replicaIdentity: string
+  /** Of the index that is the replica identity, or of the primary key; null if the stream can't name rows by it. */
+  readonly key: string | null
+  readonly generated: boolean
+  /** The topmost table of a partition; null for any other table. */
+  readonly root: number | null
+  /** Named in the publication itself. */
+  readonly member: boolean
+}
+
+export type Judged =
+  | Fit
+  | { readonly is: 'unfit'; readonly failure: Failure }
+  /** With the statement that would make it. */
+  | { readonly is: 'missing'; readonly statement: string }
+
+export interface Fit {
+  readonly is: 'fit'
+  readonly covered: ReadonlySet<number>
+  readonly leftOut: readonly { readonly table: string; readonly why: string }[]
+  readonly ddl: 'told' | 'polled'
+  /** Statements that add what could be published, and take out what can't be updated as it is. */
+  readonly changes: readonly string[]
+}
+
+/**
+ * One row for the server, then one for each table and for what the publication has.
+ *
+ * @param slot the name of our replication slot
+ */
+export const examineSql = (
+  publication: string,
+  slot: string,
+): string => `SELECT json_build_object('is', 'server',
+    'version', current_setting('server_version_num')::int,
+    'walLevel', current_setting('wal_level'),
+    'standby', pg_is_in_recovery(),
+    'slot', EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = ${quoteLiteral(slot)} AND active),
+    'ddl', ${hasDdlTriggerSql},
+    'publication', (SELECT json_build_object('insert', pubinsert, 'update', pubupdate, 'delete', pubdelete,
+      'truncate', pubtruncate, 'viaRoot', pubviaroot, 'allTables', puballtables)
+      FROM pg_publication WHERE pubname = ${quoteLiteral(publication)}))
+  UNION ALL SELECT json_build_object('is', 'published', 'relid', t->'relid', 'attrs', t->'attrs', 'qual', t->'qual')
+    FROM pg_publication p, LATERAL (SELECT to_jsonb(t) AS t FROM pg_get_publication_tables(p.pubname::text) t) t
+    WHERE p.pubname = ${quoteLiteral(publication)}
+  UNION ALL SELECT json_build_object('is', 'table', 'oid', c.oid::bigint, 'schema', n.nspname, 'name', c.relname,
+      'kind', c.relkind, 'persistence', c.relpersistence, 'replicaIdentity', c.relreplident,
+      'key', (SELECT i.indkey::text FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate
+        AND NOT EXISTS (SELECT FROM pg_attribute a
+          WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey) AND a.attgenerated <> '')
+        AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END),
+      'generated', EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated <> ''),
+      'root', CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::oid::bigint END,
+      'member', EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+        WHERE r.prrelid = c.oid AND p.pubname = ${quoteLiteral(publication)}))
+    FROM (SELECT * FROM pg_class WHERE relkind IN ('r', 'p', 'm', 'f') AND relpersistence <> 't' AND oid >= 16384) c
+    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname <> 'information_schema'`
+
+type ExaminedRow =
+  | ({ readonly is: 'server' } & Omit<Examined, 'tables' | 'published'>)
+  | ({ readonly is: 'published' } & Examined['published'][number])
+  | ({ readonly is: 'table' } & ExaminedTable)
+
+export function readExamined(rows: readonly (readonly (string | null)[])[]): Examined {
+  const values = rows.map(([value]) => JSON.parse(value!) as ExaminedRow)
+  const server = values.find(value => value.is === 'server')
+  if (!server) throw new Error('the origin told nothing of itself')
+  return {
+    ...server,
+    published: values.filter(value => value.is === 'published'),
+    tables: values.filter(value => value.is === 'table').sort(byName),
+  }
+}
+
+const byName = (one: ExaminedTable, other: ExaminedTable) => (sqlName(one) < sqlName(other) ? -1 : 1)
+
+export function judge(name: string, examined: Examined): Judged {
+  const { version, publication, tables, published } = examined
+  if (version < 140_000) return no(tooOld(`${Math.trunc(version / 10_000)}`))
+  if (examined.standby) return no(isStandby())
+  if (examined.walLevel !== 'logical') return no(walLevel(examined.walLevel))
+  const plan = planOf(tables, version)
+  if (publication === null) return { is: 'missing', statement: createSql(name, plan.names) }
+  const byOid: ReadonlyMap<number, ExaminedTable> = new Map(tables.map(table => [table.oid, table]))
+  const fault = faultOf(name, publication) ?? faultOfTables(name, published, byOid)
+  if (fault) return no(fault)
+  const told = new Set(published.map(({ relid }) => relid))
+  const covered = tables.filter(table => told.has(table.oid) && whyNot(table, version) === null)
+  const views = examined.ddl ? tables.filter(({ kind }) => kind === 'm') : []
+  const missing = tables.filter(table => plan.names.has(table.oid) && !reaches(table, tables, told))
+  const refusing = tables.filter(
+    table => table.member && whyNot(table, version) !== null && table.kind !== 'p',
+  )
+  return {
+    is: 'fit',
+    covered: new Set([...covered, ...views].map(({ oid }) => oid)),
+    leftOut: plan.leftOut,
+    ddl: examined.ddl ? 'told' : 'polled',
+    changes: publication.allTables
+      ? []
+      : [
+          ...(refusing.length > 0 ? [alter(name, 'DROP', refusing)] : []),
+          ...(missing.length > 0 ? [alter(name, 'ADD', missing)] : []),
+        ],
+  }
+}
+
+const no = (failure: Failure): Judged => ({ is: 'unfit', failure })
+
+/** What makes a publication unfit as a whole. */
+function faultOf(name: string, publication: NonNullable<Examined['publication']>): Failure | null {
+  const actions = ['insert', 'update', 'delete', 'truncate'] as const
+  const missing = actions.filter(action => !publication[action])
+  const quoted = quoteIdentifier(name)
+  if (missing.length > 0)
+    return unfit(
+      ...([name, `does not publish ${missing.join(', ')}`] as const),
+      `ALTER PUBLICATION ${quoted} SET (publish = 'insert, update, delete, truncate')`,
+    )
+  if (publication.viaRoot)
+    return unfit(
+      ...([name, 'publishes via partition roots: a TRUNCATE of a partition is not told'] as const),
+      `ALTER PUBLICATION ${quoted} SET (publish_via_partition_root = false)`,
+    )
+  return null
+}
+
+/** What makes it unfit for one of its tables. */
+function faultOfTables(
+  name: string,
+  published: Examined['published'],
+  tables: ReadonlyMap<number, ExaminedTable>,
+): Failure | null {
+  for (const { relid, attrs, qual } of published) {
+    const table = tables.get(relid)
+    if (!table) continue
+    const cure = `ALTER PUBLICATION ${quoteIdentifier(name)} DROP TABLE ${sqlName(table)}, and ADD TABLE it whole`
+    if (qual !== null) return unfit(name, `filters the rows of ${plainName(table)}`, cure)
+    const listed = attrs?.split(' ')
+    const key = table.key?.split(' ') ?? []
+    if (listed && !key.every(column => listed.includes(column)))
+      return unfit(name, `lists columns of ${plainName(table)} without its key`, cure)
+  }
+  return null
+}
+
+/** What a publication of our own would have. */
+function planOf(tables: readonly ExaminedTable[], version: number) {
+  const names = new Map<number, ExaminedTable>()
+  const leftOut: { table: string; why: string }[] = []
+  for (const table of tables) {
+    const why = whyNot(table, version)
+    if (why !== null) leftOut.push({ table: plainName(table), why })
+    else if (table.kind === 'p') {
+      // Partitions that are made later come by themselves, with the key that they have from the root.
+      const parts = tables.filter(({ root, kind }) => root === table.oid && kind !== 'p')
+      if (table.root === null && table.key !== null && parts.every(part => whyNot(part, version) === null))
+        names.set(table.oid, table)
+    } else names.set(table.oid, table)
+  }
+  for (const [oid, { root }] of names) if (root !== null && names.has(root)) names.delete(oid)
+  return { names, leftOut }
+}
+
+/** Whether the changes of all its partitions, or its own, are told. */
+const reaches = (table: ExaminedTable, tables: readonly ExaminedTable[], told: ReadonlySet<number>) =>
+  table.kind === 'p'
+    ? table.member || tables.every(part => part.root !== table.oid || part.kind === 'p' || told.has(part.oid))
+    : told.has(table.oid)
+
+/** Why the stream can't tell all that happens to a table; null if it can. Partitions count, not what is above them. */
+function whyNot(table: ExaminedTable, version: number): string | null {
+  if (table.kind === 'f') return 'it is a foreign table: another server changes it'
+  if (table.kind === 'm') return 'it is a materialized view: only the event trigger tells of a REFRESH'
+  if (table.persistence === 'u') return 'it is unlogged: its changes are not in the WAL'
+  if (table.kind === 'p') return null
+  switch (table.replicaIdentity) {
+    case 'f':
+      // PostgreSQL refuses UPDATE and DELETE then.
+      return table.generated && version >= 180_000
+        ? 'its REPLICA IDENTITY FULL takes in a generated column, which is not published'
+        : null
+    case 'n':
+      return 'it has REPLICA IDENTITY NOTHING: its rows can not be named'
+    default:
+      return table.key === null
+        ? 'it has no primary key that names its rows: give it one, or REPLICA IDENTITY FULL'
+        : null
+  }
+}
+
+export const createSql = (name: string, tables: ReadonlyMap<number, ExaminedTable>): string =>
+  tables.size === 0
+    ? `CREATE PUBLICATION ${quoteIdentifier(name)}`
+    : `CREATE PUBLICATION ${quoteIdentifier(name)} FOR TABLE ${list([...tables.values()])}`
+
+const alter = (name: string, verb: 'ADD' | 'DROP', tables: readonly ExaminedTable[]) =>
+  `ALTER PUBLICATION ${quoteIdentifier(name)} ${verb} TABLE ${list(tables)}`
+
+/** Each table for itself: ONLY leaves out inheritance children, which are judged by themselves. */
+const list = (tables: readonly ExaminedTable[]) => tables.map(table => `ONLY ${sqlName(table)}`).join(', ')
+
+const sqlName = ({ schema, name }: ExaminedTable) => `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
+const plainName = ({ schema, name }: ExaminedTable) => `${schema}.${name}`
