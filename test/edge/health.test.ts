@@ -1,7 +1,9 @@
 /** The health routes in workerd: what they ask of the database, and that what they say was measured. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { startGateway } from '../support/gateway.ts'
 import { inParallel } from '../support/parallel.ts'
+import { runWorker } from '../support/worker.ts'
 import { twoRoutes } from './two-routes.ts'
 
 const { database, hyperdrive, direct, worker } = await twoRoutes('health')
@@ -134,6 +136,23 @@ describe('/api/health/database-performance', () => {
     expect(body.recommendations.join()).toMatch(/straight to a PostgreSQL on this machine/)
     expect(new Date(body.timestamp).toISOString()).toBe(body.timestamp)
     expect(opened()).toEqual({ hyperdrive: 1, direct: 0 })
+  })
+
+  test('behind a binding to the gateway it does not say that nothing pools', async () => {
+    await using gateway = await startGateway(database.url)
+    const through = await runWorker(new URL('../workers/health.ts', import.meta.url), {
+      hyperdrives: { HYPERDRIVE: gateway.url },
+      bindings: { DATABASE_URL: database.url },
+    })
+    try {
+      const response = await through.fetch('/api/health/database-performance?manager=gateway')
+      const { recommendations } = (await response.json()) as { recommendations: string[] }
+      expect(recommendations).toEqual([
+        'The HYPERDRIVE binding leads to a gateway on this machine, which pools connections',
+      ])
+    } finally {
+      await through.stop()
+    }
   })
 
   test('with an open breaker it tells the route that was taken, and when the binding is tried again', async () => {

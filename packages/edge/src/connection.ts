@@ -55,6 +55,11 @@ export class ServerConnection {
     return this.#driver.status
   }
 
+  /** As the login told it. */
+  get processId(): number | undefined {
+    return this.#driver.processId
+  }
+
   get usable(): boolean {
     return !this.#unusable && !this.#driver.closed
   }

@@ -24,14 +24,14 @@ export interface Measurement {
   readonly connectMs: number | null
   readonly queryMs: readonly number[]
   /**
-   * True if the PostgreSQL behind is on this machine and nothing announced itself in between: a binding in local
-   * development leads straight there, without pool or cache.
+   * As in local development, PostgreSQL is on the machine of who connects to it: the Worker (`'straight'`), or a gateway
+   * that pools (`'pooled'`). Null: it is elsewhere.
    */
-  readonly plainLocal: boolean
+  readonly local: 'straight' | 'pooled' | null
 }
 
 const probe: Statement = {
-  text: "select coalesce(inet_client_addr() << '127.0.0.0/8' or inet_client_addr() = '::1', true)",
+  text: "select coalesce(inet_client_addr() << '127.0.0.0/8' or inet_client_addr() = '::1', true), pg_backend_pid()",
   params: [],
   rowMode: 'array',
   decoderFor: () => text => text,
@@ -96,7 +96,7 @@ async function measureOn(
   const { oneShot } = route.driver
   if (oneShot) {
     const timed = await repeat(samples, () => oneShot(route.target(), probe, limit.signal))
-    return { route: route.name, connectMs: null, ...timed }
+    return { route: route.name, connectMs: null, ...told(timed, undefined) }
   }
   const pool = scope.pool(route)
   const began = performance.now()
@@ -104,16 +104,18 @@ async function measureOn(
   const connectMs = connection.uses > 1 ? null : performance.now() - began
   try {
     const timed = await repeat(samples, () => connection.run(probe, limit, options.admission))
-    return { route: route.name, connectMs, ...timed }
+    return { route: route.name, connectMs, ...told(timed, connection.processId) }
   } finally {
     pool.release(connection)
   }
 }
 
-async function repeat(
-  samples: number,
-  ask: () => Promise<Answer>,
-): Promise<Pick<Measurement, 'queryMs' | 'plainLocal'>> {
+interface Timed {
+  readonly queryMs: readonly number[]
+  readonly answer: Answer | undefined
+}
+
+async function repeat(samples: number, ask: () => Promise<Answer>): Promise<Timed> {
   const queryMs: number[] = []
   let answer: Answer | undefined
   for (let sample = 0; sample < samples; sample++) {
@@ -121,6 +123,12 @@ async function repeat(
     answer = await ask()
     queryMs.push(performance.now() - began)
   }
-  const [row] = (answer?.rows ?? []) as string[][]
-  return { queryMs, plainLocal: row?.[0] === 't' }
+  return { queryMs, answer }
+}
+
+/** Whose backend answers is not whose login it was: something pools in between. */
+function told({ queryMs, answer }: Timed, processId: number | undefined) {
+  const [[local, backend] = []] = (answer?.rows ?? []) as string[][]
+  const pooled = processId !== undefined && String(processId) !== backend
+  return { queryMs, local: local !== 't' ? null : pooled ? 'pooled' : 'straight' } as const
 }

@@ -47,6 +47,8 @@ export interface DriverConnection {
   /** ReadyForQuery's last word: idle, in a transaction, in a failed one. */
   readonly status: 'I' | 'T' | 'E'
   readonly closed: boolean
+  /** Of the backend, as the login told it: whatever pools in between tells one of its own. */
+  readonly processId?: number | undefined
   /** False until the session's first ReadyForQuery, where a driver sends its first statement before that. */
   readonly ready?: boolean
   /** Asks the server to cancel what runs here; undefined where the route carries no cancel request. */

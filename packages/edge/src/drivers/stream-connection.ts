@@ -38,6 +38,9 @@ export abstract class StreamConnection implements DriverConnection {
   get closed() {
     return this.#stream.closed || this.#stream.ending
   }
+  get processId() {
+    return this.#stream.cancelKey?.processId
+  }
   destroy() {
     this.#stream.destroy()
   }

@@ -7,6 +7,11 @@ const enoughSamples = 5
 /** A p95 over this is felt by users, in ms. */
 const highP95Ms = 250
 
+const ways = {
+  straight: 'straight to a PostgreSQL on this machine: nothing pools or caches in between',
+  pooled: 'to a gateway on this machine, which pools connections',
+}
+
 export function recommendationsFor(
   configured: boolean,
   measured: Measurement | undefined,
@@ -32,8 +37,8 @@ export function recommendationsFor(
   }
   if (measured?.route === 'hyperdrive') {
     advice.push(
-      measured.plainLocal
-        ? 'The HYPERDRIVE binding leads straight to a PostgreSQL on this machine: nothing pools or caches in between'
+      measured.local
+        ? `The HYPERDRIVE binding leads ${ways[measured.local]}`
         : 'Hyperdrive enabled - optimal for edge performance',
     )
   }

@@ -159,8 +159,9 @@ function where({ split, service }: Benchmark, page: PerformancePage | null): Adv
   const all = median(service)
   const [network, query] = [median(split.network), median(split.query)]
   const { count } = split.connect
-  // Locally nothing pools in between, and the page says so; a binding that is there and not used has its own advice.
-  const local = page?.recommendations.some(text => text.startsWith('The HYPERDRIVE binding leads straight'))
+  // No region is far from its pool on one machine, and the page says so; a binding that is there and not used has its
+  // own advice.
+  const local = page?.recommendations.some(text => text.startsWith('The HYPERDRIVE binding leads'))
   const unused = page?.bindingAvailable && !page.usingHyperdrive
   if (count > 0 && median(split.connect) > slowConnectMs && !local && !unused) {
     advice.push({
