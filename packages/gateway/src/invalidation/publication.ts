@@ -14,7 +14,7 @@ import { quoteIdentifier, quoteLiteral } from '../sql/quote.ts'
 import { hasDdlTriggerSql } from './ddl.ts'
 import { type Failure, isStandby, tooOld, unfit, walLevel } from './failure.ts'
 
-/** What is read of an origin; oids as numbers, numbers of columns as int2vector prints them. */
+/** What is read of an origin. */
 export interface Examined {
   /** As server_version_num. */
   readonly version: number
@@ -36,8 +36,8 @@ export interface Examined {
   /** What the publication says of its tables; PostgreSQL 14 knows no columns and no filters. */
   readonly published: readonly {
     readonly relid: number
-    readonly attrs?: string | null
-    readonly qual?: unknown
+    readonly attrs: readonly number[] | null
+    readonly qual: unknown
   }[]
 }
 
@@ -49,7 +49,7 @@ export interface ExaminedTable {
   readonly kind: string
   readonly persistence: string
   readonly replicaIdentity: string
-  /** Of the index that is the replica identity, or of the primary key; null if the stream can't name rows by it. */
+  /** Columns of the index that is the replica identity, or of the primary key, as int2vector prints them; null if the stream can't name rows by it. */
   readonly key: string | null
   readonly generated: boolean
   /** The topmost table of a partition; null for any other table. */
@@ -90,7 +90,7 @@ export const examineSql = (
     'publication', (SELECT json_build_object('insert', pubinsert, 'update', pubupdate, 'delete', pubdelete,
       'truncate', pubtruncate, 'viaRoot', pubviaroot, 'allTables', puballtables)
       FROM pg_publication WHERE pubname = ${quoteLiteral(publication)}))
-  UNION ALL SELECT json_build_object('is', 'published', 'relid', t->'relid', 'attrs', t->'attrs', 'qual', t->'qual')
+  UNION ALL SELECT json_build_object('is', 'published', 'relid', (t->>'relid')::bigint, 'attrs', t->'attrs', 'qual', t->'qual')
     FROM pg_publication p, LATERAL (SELECT to_jsonb(t) AS t FROM pg_get_publication_tables(p.pubname::text) t) t
     WHERE p.pubname = ${quoteLiteral(publication)}
   UNION ALL SELECT json_build_object('is', 'table', 'oid', c.oid::bigint, 'schema', n.nspname, 'name', c.relname,
@@ -186,9 +186,8 @@ function faultOfTables(
     if (!table) continue
     const cure = `ALTER PUBLICATION ${quoteIdentifier(name)} DROP TABLE ${sqlName(table)}, and ADD TABLE it whole`
     if (qual !== null) return unfit(name, `filters the rows of ${plainName(table)}`, cure)
-    const listed = attrs?.split(' ')
     const key = table.key?.split(' ') ?? []
-    if (listed && !key.every(column => listed.includes(column)))
+    if (attrs && !key.every(column => attrs.includes(+column)))
       return unfit(name, `lists columns of ${plainName(table)} without its key`, cure)
   }
   return null
