@@ -17,6 +17,7 @@ import { LoginRefused, Pool } from './origin/pool.ts'
 import { type RoleSource, readRole, roleSql } from './origin/role.ts'
 import type { Keeper, ServerConnection } from './origin/server-connection.ts'
 import { Suspects } from './origin/suspects.ts'
+import { unseenBy } from './origin/unseen.ts'
 import { Whereabouts } from './origin/whereabouts.ts'
 import type { SessionOptions } from './session/session.ts'
 import type { StatementPlan } from './sql/plan.ts'
@@ -187,7 +188,7 @@ export class Backend {
   suspectsOf(database: string): Suspects {
     let suspects = this.#suspects.get(database)
     if (!suspects) {
-      suspects = new Suspects(sql => this.#controlOf(database).query(sql))
+      suspects = new Suspects(unseenBy(sql => this.#controlOf(database).query(sql)))
       suspects.tick(this.#surroundings.clock.now())
       this.#suspects.set(database, suspects)
     }

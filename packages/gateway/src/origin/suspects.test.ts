@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { createDatabase } from '../../../../test/support/postgres.ts'
 import { Suspects } from './suspects.ts'
+import { unseenBy } from './unseen.ts'
 
 type Rows = (string | null)[][]
 
@@ -128,7 +129,7 @@ async function readFrom(schema: string) {
       Object.values(row).map(value => (value === true ? 't' : value === false ? 'f' : String(value))),
     )
   }
-  const suspects = new Suspects(query)
+  const suspects = new Suspects(unseenBy(query))
   await suspects.parameters()
   return {
     mentioned: (...names: string[]) =>

@@ -12,7 +12,7 @@
 import type { StatementPlan } from '../sql/plan.ts'
 import { Refused } from './control.ts'
 import { LoginRefused } from './pool.ts'
-import { unseenSql } from './unseen.ts'
+import type { Rows } from './unseen.ts'
 
 /** What an origin tells may be anything. */
 const parameterName = /^[a-z_][\w$]*(\.[a-z_][\w$]*)+$/
@@ -23,8 +23,6 @@ const notAllowed = /^(28|42)/
 const refreshMs = 60_000
 /** After a failure, or a change that is not sure to be one. */
 const againMs = 1_000
-
-type Rows = readonly (readonly (string | null)[])[]
 
 /** What was read. */
 interface Known {
@@ -37,7 +35,7 @@ interface Known {
 }
 
 export class Suspects {
-  readonly #query: (sql: string) => Promise<Rows>
+  readonly #ask: () => Promise<Rows>
   #now = 0
   #known: Known | null = null
   /** The database does not let itself be asked: what tables do is not known, nor will be. */
@@ -53,8 +51,9 @@ export class Suspects {
   #wrongBefore = 0
   #reading: Promise<void> | null = null
 
-  constructor(query: (sql: string) => Promise<Rows>) {
-    this.#query = query
+  /** @param ask unseen.ts */
+  constructor(ask: () => Promise<Rows>) {
+    this.#ask = ask
   }
 
   /** To be called now and then: to ask a clock for each statement would cost more than all the rest. */
@@ -127,7 +126,7 @@ export class Suspects {
   async #readAll(): Promise<void> {
     const after = this.#changes
     try {
-      const rows = await this.#query(unseenSql)
+      const rows = await this.#ask()
       this.#denied = false
       if (after < this.#wrongBefore) {
         this.#dueAt = -Infinity

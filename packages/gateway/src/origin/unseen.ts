@@ -25,6 +25,8 @@ import { quoteLiteral } from '../sql/quote.ts'
 
 const { raw } = String
 
+export type Rows = readonly (readonly (string | null)[])[]
+
 /** Functions that come with PostgreSQL, or with its extensions, and change the session or run SQL from a value. */
 const changing = [
   ...['set_config', 'set_limit', ...runsSql],
@@ -77,7 +79,7 @@ const first = 16_384
  * For a connection whose search_path is pg_catalog alone. A merge join would sort all again for each step; the SET ends
  * with the text.
  */
-export const unseenSql = `SET LOCAL enable_mergejoin = off;
+const unseenSql = `SET LOCAL enable_mergejoin = off;
 WITH RECURSIVE changing AS (SELECT oid FROM pg_proc WHERE proname = ANY ('{${changing}}')),
 call AS (SELECT ':(funcid|opfuncid|aggfnoid|winfnoid) (' || string_agg(oid::text, '|') || ') ' AS pattern FROM changing),
 body AS MATERIALIZED (
@@ -152,3 +154,43 @@ UNION ALL SELECT 'everything', NULL, true WHERE EXISTS (
 UNION ALL SELECT DISTINCT 'parameter', lower(m[1]), true
   FROM (SELECT text FROM body UNION ALL SELECT text FROM seed) code,
     regexp_matches(text, ${quoteLiteral(parameters)}, 'gi') m WHERE EXISTS (SELECT FROM seed)`
+
+const versions = (catalogue: string, id: string, but: string = '') =>
+  `SELECT count(*), sum(hashint8extended(xmin::text::bigint, ${id}::bigint)) FROM ${catalogue}
+  WHERE ${id} >= ${first} ${but}`
+
+/** Temporary tables come and go all the time, and who has one is pinned. */
+const lasts = (relation: string) => `AND ${relation} NOT IN (TABLE passing)`
+
+/**
+ * Other rows when any has come, gone or changed that is read above: DDL gives each a new version, with the xmin of its
+ * transaction.
+ */
+const versionSql = `WITH passing AS (SELECT oid FROM pg_class WHERE relpersistence = 't')
+${[
+  ...['pg_proc', 'pg_language', 'pg_operator', 'pg_cast', 'pg_policy'].map(each => versions(each, 'oid')),
+  ...['pg_opclass', 'pg_opfamily', 'pg_amop', 'pg_amproc'].map(each => versions(each, 'oid')),
+  versions('pg_class', 'oid', lasts('oid')),
+  versions('pg_attribute', 'attrelid', lasts('attrelid')),
+  versions('pg_inherits', 'inhrelid', lasts('inhrelid')),
+  versions('pg_rewrite', 'oid', lasts('ev_class')),
+  versions('pg_trigger', 'oid', lasts('tgrelid')),
+  versions('pg_attrdef', 'oid', lasts('adrelid')),
+  versions('pg_constraint', 'oid', lasts('conrelid')),
+  // Arrays are not read.
+  versions('pg_type', 'oid', `AND typelem = 0 ${lasts('typrelid')}`),
+].join('\nUNION ALL ')}`
+
+/** Reads them: all if anything has changed, which takes its time in a large schema, else what was read before. */
+export function unseenBy(query: (sql: string) => Promise<Rows>): () => Promise<Rows> {
+  let version: string | null = null
+  let rows: Rows = []
+  return async () => {
+    // Before the rows: what changes in between makes another version.
+    const now = JSON.stringify(await query(versionSql))
+    if (now === version) return rows
+    rows = await query(unseenSql)
+    version = now
+    return rows
+  }
+}
