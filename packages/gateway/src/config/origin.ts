@@ -4,6 +4,7 @@ import { isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
 import { type origin as originShape, sslModes } from './schema.ts'
 import type { Section } from './shape.ts'
+import { unreadable } from './unreadable.ts'
 import { readUrl } from './url.ts'
 
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string }
@@ -116,7 +117,7 @@ async function pem(path: string | undefined, folder: string, key: string): Promi
 /** @throws Error: `subject` "that can't be read: …" */
 export async function readPem(path: string, subject: string): Promise<string> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${subject} that can't be read: ${path} (${error.code ?? error.message})`)
+    throw new Error(`${subject} that can't be read: ${path} (${unreadable(error)})`)
   })
   if (!text.includes('-----BEGIN ')) throw new Error(`${subject} that is no PEM: ${path}`)
   return text

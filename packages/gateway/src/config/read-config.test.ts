@@ -161,6 +161,14 @@ describe('what is refused, in one line', () => {
       'sluice.toml:4: unknown key "origin_conection_limit" in [[hyperdrive]]; did you mean origin_connection_limit?',
     ],
     [
+      hyperdriveWith('max_age = 5'),
+      'sluice.toml:4: unknown key "max_age" in [[hyperdrive]]; did you mean max_age in [hyperdrive.caching]?',
+    ],
+    [
+      'pool_mod = "session"',
+      'sluice.toml:1: unknown key "pool_mod" at the top level; did you mean pool_mode in [[hyperdrive]]?',
+    ],
+    [
       '[tls]\nzzz = 1',
       'sluice.toml:2: unknown key "zzz" in [tls]; there are certificate, key, client_authority',
     ],
@@ -249,7 +257,8 @@ describe('what is refused, in one line', () => {
     ],
     [{ logLevel: 'loud' }, '--log-level: log_level is one of'],
     [{ origin: 'mysql://u@h/d' }, '--origin: origin is a URL that begins with postgres:// or postgresql://'],
-    [{ config: 'none.toml' }, "none.toml can't be read: ENOENT"],
+    [{ config: 'none.toml' }, "none.toml can't be read: there is no such file"],
+    [{ config: '.' }, ". can't be read: it is a folder"],
   ])('%j', async (flags, message) => {
     await expect(read(minimal, flags)).rejects.toThrow(message)
   })

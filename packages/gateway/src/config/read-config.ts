@@ -17,6 +17,7 @@ import { type OriginConfig, originConfig } from './origin-config.ts'
 import { configuration, type logLevels, type tls as tlsShape } from './schema.ts'
 import { type Environment, Section } from './shape.ts'
 import { type Entry, isTable, readToml, type Table } from './toml.ts'
+import { unreadable } from './unreadable.ts'
 
 /** What the command line says, as it was written there. */
 export interface Flags {
@@ -103,9 +104,8 @@ async function readFileOf({ config }: Flags, folder: string) {
     return { path, name, table: readToml(await readFile(path, 'utf8'), name) }
   } catch (error) {
     if (error instanceof ConfigError) throw error
-    const { code, message } = error as NodeJS.ErrnoException
-    if (config === undefined && code === 'ENOENT') return null
-    throw new ConfigError(`${config ?? 'sluice.toml'} can't be read: ${code ?? message}`)
+    if (config === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw new ConfigError(`${config ?? 'sluice.toml'} can't be read: ${unreadable(error as Error)}`)
   }
 }
 

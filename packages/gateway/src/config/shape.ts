@@ -183,7 +183,34 @@ const shown = (value: Entry['value']) =>
   typeof value === 'string' ? JSON.stringify(value) : value instanceof Date ? 'a date' : value
 
 function unknownKey(key: string, { name, keys }: TableShape): string {
-  const near = nearest(key, Object.keys(keys))
+  const near = nearest(key, Object.keys(keys)) ?? nearestBelow(key, keys)
   const cure = near === undefined ? `there are ${Object.keys(keys).join(', ')}` : `did you mean ${near}?`
   return `unknown key ${JSON.stringify(key)} ${name.startsWith('[') ? 'in' : 'at'} ${name}; ${cure}`
+}
+
+/** What would be right in a table below: `max_age in [hyperdrive.caching]`. */
+function nearestBelow(key: string, keys: KeyShapes): string | undefined {
+  for (const shape of Object.values(keys)) {
+    const below = tableOf(shape)
+    if (below === null) continue
+    const near = nearest(key, Object.keys(below.keys))
+    const found = near === undefined ? nearestBelow(key, below.keys) : `${near} in ${below.name}`
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function tableOf(shape: KeyShape): TableShape | null {
+  switch (shape.is) {
+    case 'table':
+      return shape
+    case 'list':
+      return shape.of
+    case 'text or table':
+      return shape.table
+    case 'setting':
+      return null
+    default:
+      return shape satisfies never
+  }
 }

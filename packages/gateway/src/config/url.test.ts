@@ -57,7 +57,10 @@ test.each([
     'postgres://u@h/d?sslmode=require&sslrootcert=system',
     'has sslrootcert=system, which needs sslmode=verify-full',
   ],
-  ['postgres://u@h/d?sslrootcert=/none.pem', "has an sslrootcert that can't be read: /none.pem (ENOENT)"],
+  [
+    'postgres://u@h/d?sslrootcert=/none.pem',
+    "has an sslrootcert that can't be read: /none.pem (there is no such file)",
+  ],
   ['postgres://u@h/d?sslrootcert=/etc/hostname', 'has an sslrootcert that is no PEM: /etc/hostname'],
   ['postgres://u%00@h/d', 'holds a NUL character'],
 ])('%s is refused: it %s', async (url, message) => {
