@@ -21,6 +21,7 @@ const refused = (code: string): Examined => ({
 const down: Examined = {
   ...{ is: 'unreachable', address, error: Object.assign(new Error('no'), { code: 'ECONNREFUSED' }) },
 }
+const unusable = (message: string): Examined => ({ is: 'unreachable', address, error: new Error(message) })
 
 const judged = (examined: Examined[], of: Partial<Judged> = {}, ...others: Judged[]) => {
   const itself = { ...origin, ...of }
@@ -84,6 +85,23 @@ test('plain text over a network, and a certificate that nobody checks', () => {
   expect(notOk(judged([reached()], { origin: { addresses: [], sslmode: 'require' } }))).toEqual([
     'warning: sslmode=require does not check who answers',
   ])
+})
+
+test.each([
+  ['db.example.com:5432 does not speak TLS, and sslmode is require', 'Switch ssl on'],
+  ['db.example.com:5432 did not answer within 15 s', 'A firewall'],
+  ['the certificate of db.example.com was refused: DEPTH_ZERO_SELF_SIGNED_CERT', 'sslrootcert'],
+  [
+    'the certificate that was shown is not made for db.example.com, but for db',
+    'Call the host as its certificate',
+  ],
+  ['the origin answered a request for TLS with neither yes nor no', 'Is the address right'],
+  ['the origin closed the connection before the login was complete', 'Its log says why'],
+  ['connect EHOSTUNREACH 192.0.2.1:5432', 'No way leads there'],
+])('an origin of which is said "%s" has a cure', (message, cure) => {
+  const [line] = judged([unusable(message)])
+  expect(line).toMatchObject({ verdict: 'wrong', cure: expect.stringContaining(cure) })
+  expect(line?.what.match(/db\.example\.com:5432/g)).toHaveLength(1)
 })
 
 test('of a list of hosts, one that is down is a warning as long as another answers', () => {

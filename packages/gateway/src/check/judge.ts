@@ -183,7 +183,7 @@ function refusal({ address, fields }: { address: Address; fields: ErrorFields },
 
 function unreachable(
   { address, error }: { address: Address; error: NodeJS.ErrnoException },
-  { connectTimeoutMs }: Judged,
+  origin: Judged,
 ): Line {
   const at = named(address)
   switch (error.code) {
@@ -201,13 +201,34 @@ function unreachable(
       )
     default:
       return wrong(
-        `${at} can't be used: ${error.message}`,
-        error.message.includes('did not answer')
-          ? `A firewall that drops packets looks like this; connect_timeout is ${connectTimeoutMs / 1_000} s.`
-          : undefined,
+        error.message.startsWith(at) ? error.message : `${at} can't be used: ${error.message}`,
+        cures.find(([said]) => said.test(error.message))?.[1](origin),
       )
   }
 }
+
+const notPostgres = () => "Is the address right, and the port PostgreSQL's?"
+
+/** By what else may be said of an origin that can't be used. */
+const cures: readonly (readonly [RegExp, (origin: Judged) => string])[] = [
+  [
+    /did not answer/,
+    ({ connectTimeoutMs }) =>
+      `A firewall that drops packets looks like this; connect_timeout is ${connectTimeoutMs / 1_000} s.`,
+  ],
+  [/(EHOST|ENET)UNREACH/, () => 'Is the address right? No way leads there from this machine.'],
+  [
+    /does not speak TLS/,
+    () => 'Switch ssl on at the origin. On a way that nobody can listen to: sslmode=disable.',
+  ],
+  [/is not made for/, () => 'Call the host as its certificate does, or use sslmode=verify-ca.'],
+  [
+    /certificate/,
+    () => 'sslrootcert names the certificate of the authority that has signed it, if no public one has.',
+  ],
+  [/neither yes nor no|does not keep to/, notPostgres],
+  [/closed the connection before/, () => `Its log says why. ${notPostgres()}`],
+]
 
 const ok = (what: string): Line => ({ verdict: 'ok', what })
 const line = (verdict: Verdict, what: string, cure?: string): Line => ({
