@@ -1,4 +1,5 @@
 /** The command `sluice`: one word says which command, the rest is its own. */
+import about from '../../package.json' with { type: 'json' }
 
 /** Loaded when it is called: no command pays for what another stands on. */
 const commands: Record<string, { does: string; load: () => Promise<(words: string[]) => Promise<number>> }> =
@@ -27,7 +28,7 @@ ${Object.entries(commands)
   .map(([name, { does }]) => `  ${name.padEnd(10)}${does}`)
   .join('\n')}
 
-  sluice <command> --help tells its options.`
+  sluice <command> --help tells its options; sluice --version which one this is.`
 
 const [name = '', ...words] = process.argv.slice(2)
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined
@@ -36,6 +37,8 @@ if (command) {
   process.exitCode = await run(words)
 } else if (name === '--help' || name === '-h' || name === 'help') {
   console.log(usage)
+} else if (name === '--version') {
+  console.log(`sluice ${about.version}`)
 } else {
   console.error(`${name ? `sluice: there is no command "${name}"\n\n` : ''}${usage}`)
   process.exitCode = 2
