@@ -17,8 +17,9 @@
  * Whoever joins asked after the fill did, so its stamp must be current then, and need not be later: a change that comes
  * after the question may or may not be in the answer.
  */
-import { type Asked, Entry } from './entry.ts'
-import type { Key } from './key.ts'
+import { Entry } from './entry.ts'
+import type { Key, Question } from './key.ts'
+import type { Asked, Stamps } from './stamps.ts'
 import { type Allowance, type Refusal, Tee } from './tee.ts'
 
 export interface FillWaiter {
@@ -27,9 +28,6 @@ export interface FillWaiter {
   /** There will be none: ask the origin, and join no other fill. */
   onNoAnswer(): void
 }
-
-/** How a fill has ended. */
-export type Outcome = { readonly kept: Entry } | { readonly kept: null; readonly refusal: Refusal }
 
 export const patienceMs = 1_000
 
@@ -65,9 +63,10 @@ export class Fills {
     return fill?.answers(key) ? fill : null
   }
 
-  begin(key: Key, form: Form, asked: Asked, keep: Keep): Fill {
+  begin(key: Key, form: Form, asked: Asked, stamps: Stamps, keep: (entry: Entry) => void): Fill {
     const tee = new Tee(form.simple, this.#options.maxResultBytes, this.#allowance)
-    const fill = new Fill(key, { form, asked, tee, keep, over: over => this.#remove(over) })
+    const onOver = (over: Fill) => this.#remove(over)
+    const fill = new Fill(key.copy(), asked, { form, stamps, tee, keep, onOver })
     const before = this.get(key)
     if (before?.relayed && form.describes) before.handOver(fill)
     this.#joinable.set(key.hash, fill)
@@ -76,11 +75,11 @@ export class Fills {
 
   /** From time to time: of those who wait for long, one asks by itself. */
   sweep(now: number): void {
-    for (const fill of this.#joinable.values()) fill.relay(now)
+    for (const fill of [...this.#joinable.values()]) fill.relay(now)
   }
 
   #remove(fill: Fill): void {
-    if (this.#joinable.get(fill.key.hash) === fill) this.#joinable.delete(fill.key.hash)
+    if (this.#joinable.get(fill.question.hash) === fill) this.#joinable.delete(fill.question.hash)
   }
 }
 
@@ -92,28 +91,27 @@ export interface Form {
   readonly describes: boolean
 }
 
-/** Keeps an answer, if it may be kept. */
-export type Keep = (entry: Entry) => Refusal | null
-
 interface FillParts {
   readonly form: Form
-  readonly asked: Asked
+  readonly stamps: Stamps
   readonly tee: Tee
-  readonly keep: Keep
-  readonly over: (fill: Fill) => void
+  keep(entry: Entry): void
+  onOver(fill: Fill): void
 }
 
 export class Fill {
-  readonly key: { readonly bytes: Uint8Array; readonly length: number; readonly hash: number }
+  readonly question: Question
   readonly asked: Asked
   readonly #parts: FillParts
   #waiters: FillWaiter[] = []
   #alone = false
   #relays = 0
+  /** To whom those who waited were handed over. */
+  #heir: Fill | null = null
 
-  constructor(key: Key, parts: FillParts) {
-    this.key = { bytes: key.bytes.slice(0, key.length), length: key.length, hash: key.hash }
-    this.asked = parts.asked
+  constructor(question: Question, asked: Asked, parts: FillParts) {
+    this.question = question
+    this.asked = asked
     this.#parts = parts
   }
 
@@ -126,6 +124,13 @@ export class Fill {
     return this.#parts.form.describes
   }
 
+  /** Nothing that the answer depends on has changed since it was asked for. */
+  get current(): boolean {
+    const { asked } = this
+    const { stamps } = this.#parts
+    return stamps.current(asked.stamp, asked.slots) && stamps.seen(asked.opaque)
+  }
+
   /** One who waited was told to ask by itself, and is about to. */
   get relayed(): boolean {
     return this.#relays > 0
@@ -136,8 +141,9 @@ export class Fill {
   }
 
   answers({ bytes, length, hash }: Key): boolean {
-    if (this.#alone || this.key.hash !== hash || this.key.length !== length) return false
-    for (let at = 0; at < length; at++) if (this.key.bytes[at] !== bytes[at]) return false
+    const { question } = this
+    if (this.#alone || question.hash !== hash || question.length !== length) return false
+    for (let at = 0; at < length; at++) if (question.bytes[at] !== bytes[at]) return false
     return true
   }
 
@@ -155,21 +161,24 @@ export class Fill {
     this.#leaveAlone()
   }
 
-  /** All bytes of the answer were told. */
-  onAnswered(now: number): Outcome {
-    const { tee, asked, keep } = this.#parts
+  /**
+   * All bytes of the answer were told. Whoever waits has the answer also if something has changed by now: it had not when
+   * they joined.
+   *
+   * @returns why it is not kept; null if it may be
+   */
+  onAnswered(now: number): Refusal | null {
+    const { keep, stamps, tee } = this.#parts
     const said = tee.end()
-    const waiters = this.#waiters
-    this.#waiters = []
-    this.#parts.over(this)
     if (said === null) {
-      for (const waiter of waiters) waiter.onNoAnswer()
-      return { kept: null, refusal: tee.refusal ?? 'error' }
+      this.#leaveAlone()
+      return tee.refusal
     }
-    const entry = new Entry(this.key, asked, said, now - asked.at)
-    const refusal = keep(entry)
-    for (const waiter of waiters) waiter.onAnswer(entry)
-    return refusal === null ? { kept: entry } : { kept: null, refusal }
+    const entry = new Entry(this.question, stamps, this.asked, said, now - this.asked.at)
+    const isCurrent = entry.current
+    if (isCurrent) keep(entry)
+    for (const waiter of this.#end()) waiter.onAnswer(entry)
+    return isCurrent ? null : 'changed'
   }
 
   /** The answer will not come. Again is harmless. */
@@ -188,6 +197,7 @@ export class Fill {
   leave(waiter: FillWaiter): void {
     const at = this.#waiters.indexOf(waiter)
     if (at >= 0) this.#waiters.splice(at, 1)
+    else this.#heir?.leave(waiter)
   }
 
   relay(now: number): void {
@@ -200,14 +210,20 @@ export class Fill {
   handOver(to: Fill): void {
     to.#waiters.push(...this.#waiters)
     this.#waiters = []
+    this.#heir = to
   }
 
   #leaveAlone(): void {
     if (this.#alone) return
-    this.#alone = true
-    this.#parts.over(this)
+    for (const waiter of this.#end()) waiter.onNoAnswer()
+  }
+
+  /** Nobody joins any more. */
+  #end(): readonly FillWaiter[] {
     const waiters = this.#waiters
     this.#waiters = []
-    for (const waiter of waiters) waiter.onNoAnswer()
+    this.#alone = true
+    this.#parts.onOver(this)
+    return waiters
   }
 }

@@ -14,7 +14,14 @@
 /** A longer question is not worth keeping: PostgreSQL's work is seldom less than reading it. */
 const mostBytes = 65_536
 
-export class Key {
+/** A question as bytes: the first `length` of `bytes`, and their hash. */
+export interface Question {
+  readonly bytes: Uint8Array
+  readonly length: number
+  readonly hash: number
+}
+
+export class Key implements Question {
   /** The question, in the first `length` bytes; the rest is of older ones. */
   bytes: Uint8Array = new Uint8Array(1_024)
   length = 0
@@ -61,6 +68,11 @@ export class Key {
     for (; at < length; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
     hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
     this.hash = hash ^ (hash >>> 13)
+  }
+
+  /** The question, to be kept: it stays when others are asked. */
+  copy(): Question {
+    return { bytes: this.bytes.slice(0, this.length), length: this.length, hash: this.hash }
   }
 
   #number(value: number): void {

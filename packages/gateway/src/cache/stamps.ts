@@ -42,6 +42,15 @@ export const makeCounters = (): Counters => new Uint32Array(new SharedArrayBuffe
 /** What an answer depends on, besides its database's schema and epoch. */
 export type Slots = readonly number[]
 
+/** When something was asked for at the origin, and what the answer depends on. */
+export interface Asked {
+  readonly at: number
+  readonly slots: Slots
+  readonly stamp: number
+  /** The newest opaque commit of that moment. */
+  readonly opaque: number
+}
+
 /** The stamps of one database. */
 export class Stamps {
   readonly #counters: Counters
@@ -62,6 +71,11 @@ export class Stamps {
     this.#epoch = this.#schema + 1
   }
 
+  /** @param name of origin and database: those of another name have other slots */
+  static of(counters: Counters, seed: number, name: string): Stamps {
+    return new Stamps(counters, mixedText(mixed(seed | 0, 5), name))
+  }
+
   /** The slot of a table as a whole, by its oid. */
   table(relation: number): number {
     return databaseSlots + (mixed(mixed(this.#seed, relation), 2) & (tableSlots - 1))
@@ -75,10 +89,7 @@ export class Stamps {
   /** @param key the values of the primary key's columns, in its order, as PostgreSQL prints them */
   row(relation: number, key: readonly string[]): number {
     let hash = mixed(this.#seed, relation)
-    for (const value of key) {
-      hash = mixed(hash, value.length)
-      for (let at = 0; at < value.length; at++) hash = Math.imul(hash ^ value.charCodeAt(at), 0x01000193)
-    }
+    for (const value of key) hash = mixedText(hash, value)
     return rowsFrom + ((mixed(hash, 4) >>> 0) % (slotCount - rowsFrom))
   }
 
@@ -97,6 +108,11 @@ export class Stamps {
     this.bump(this.#epoch)
   }
 
+  /** To be called when the question is sent, not before: what is bumped until then is in the answer. */
+  ask(slots: Slots, at: number): Asked {
+    return { at, slots, stamp: this.sum(slots), opaque: this.#newestOpaque }
+  }
+
   /** The stamp of what is asked for now. */
   sum(slots: Slots): number {
     const counters = this.#counters
@@ -109,7 +125,7 @@ export class Stamps {
     return this.sum(slots) === stamp
   }
 
-  /** The number of the newest opaque commit: what is asked for now has seen it. */
+  /** The number of the newest opaque commit: what is asked for now sees it. */
   get newestOpaque(): number {
     return this.#newestOpaque
   }
@@ -142,4 +158,10 @@ function mixed(hash: number, value: number): number {
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b)
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
   return mixed ^ (mixed >>> 16)
+}
+
+function mixedText(hash: number, text: string): number {
+  let mixedIn = mixed(hash, text.length)
+  for (let at = 0; at < text.length; at++) mixedIn = Math.imul(mixedIn ^ text.charCodeAt(at), 0x01000193)
+  return mixedIn
 }

@@ -96,7 +96,6 @@ export class Tee {
     this.#left -= at
     // Where what is to be copied began, without a gap; -1: nothing is.
     let from = this.#copying && at > 0 ? 0 : -1
-    // Copied before this chunk, and how far ahead of it the copy is.
     while (at < length) {
       const type = chunk[at]!
       const size =
@@ -104,7 +103,7 @@ export class Tee {
       const copied = this.#length + (from < 0 ? 0 : at - from)
       this.#copying = this.#onMessage(type, copied, chunk[at + headerBytes]!)
       if (this.refusal !== null) {
-        this.#giveUp()
+        this.#letGo()
         return
       }
       if (!this.#copying && from >= 0) {
@@ -121,19 +120,19 @@ export class Tee {
   end(): Said | null {
     if (this.refusal === null && !(this.#ready && this.#commandCompleteAt >= 0)) this.refuse('error')
     if (this.refusal !== null) return null
-    this.#allowance.left += this.#length
-    return {
+    const said = {
       parts: this.#parts,
       rowsAt: this.#rowsAt < 0 ? this.#commandCompleteAt : this.#rowsAt,
       commandCompleteAt: this.#commandCompleteAt,
-      length: this.#length,
     }
+    this.#letGo()
+    return said
   }
 
   refuse(refusal: Refusal): void {
     if (this.refusal !== null) return
     this.refusal = refusal
-    this.#giveUp()
+    this.#letGo()
   }
 
   /** @returns whether it is copied, to this place */
@@ -182,7 +181,7 @@ export class Tee {
     return true
   }
 
-  #giveUp(): void {
+  #letGo(): void {
     this.#allowance.left += this.#length
     this.#parts = []
     this.#length = 0

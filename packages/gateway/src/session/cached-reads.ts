@@ -13,10 +13,10 @@
  *
  * Not here: when that is, and what is done then (session.ts); answers (cache/); verdicts (sql/reading/).
  */
-import type { Asked, Entry } from '../cache/entry.ts'
+import type { Entry } from '../cache/entry.ts'
 import type { Fill, Form } from '../cache/fills.ts'
 import type { Key } from '../cache/key.ts'
-import type { Stamps } from '../cache/stamps.ts'
+import type { Asked, Stamps } from '../cache/stamps.ts'
 import type { Values } from '../origin/values.ts'
 import type { StatementPlan } from '../sql/plan.ts'
 import type { ReadAs, Readings } from '../sql/reading/index.ts'

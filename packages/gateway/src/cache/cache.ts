@@ -1,0 +1,154 @@
+/**
+ * The cache as a session uses it, and the life of an entry.
+ *
+ *     question ──▶ key ──▶ find ──▶ an Entry ─────────────▶ said to the client; if it is stale, one who has the lease
+ *                           │                               fetches another
+ *                           │       a Fill ───────────────▶ joined: its answer when it is whole, or `ask yourself`
+ *                           ▼ null
+ *                         begin ──sent to the origin──▶ Fill: told each chunk that passes to the client
+ *                           │ stamp                        │ all of it has come, and its stamp is current
+ *                           ▼                              ▼
+ *             sum of the counters that it depends on     kept, in the store ──▶ not current: gone when it is met
+ *                                                                               not asked for: makes room
+ *
+ * Three moments ask one question, whether the stamp is current (stamps.ts): when an answer is to be kept, when it is to be
+ * served, and when somebody is to wait for it. Why that is exact: a change is bumped twice, when the stream shows its
+ * commit and when a probe has seen it. Let an answer's snapshot not see the change. On one primary visibility only grows,
+ * so the statement was sent before the probe that sees the change was answered, and its stamp is older than the second
+ * bump. So the answer is not kept, or not served, from then on. A client's own changes are bumped before it hears of
+ * their commit, so what it asks afterwards is never answered by what was asked before.
+ *
+ *     const { key } = cache
+ *     key.begin(context); key.add(text, start, end); key.end()      // not if key.tooLong
+ *     const found = answers.find(describes, freshness, now)
+ *     if (found === null) fill = answers.begin(form, stamps.ask(slots, now))      // in the same breath as the sending
+ *     fill.onBytes(chunk) …  fill.onAnswered(now)  or  fill.onLost()
+ *
+ * All is synchronous and without I/O: time is an argument, and there is no timer; `sweep` is called from time to time.
+ * Not here: whether a statement may be cached and what it depends on (sql/reading.ts); who bumps (invalidation/); when a
+ * session asks (session/).
+ */
+import { Contexts } from './contexts.ts'
+import { Description } from './description.ts'
+import { Entry } from './entry.ts'
+import { type Fill, Fills, type Form } from './fills.ts'
+import { type Freshness, judgeAge, mostAgeMs, mostAgeUntoldMs } from './freshness.ts'
+import type { Kept } from './kept.ts'
+import { Key, type Question } from './key.ts'
+import { type Asked, type Counters, makeCounters, Stamps } from './stamps.ts'
+import { Tallies } from './status.ts'
+import { Store } from './store.ts'
+
+export interface CacheOptions {
+  /** `cache_size`: three quarters for what is kept, the rest for copies of answers that are on their way. */
+  readonly mostBytes: number
+  /** `max_result_size`: of an answer, RowDescription to CommandComplete. */
+  readonly maxResultBytes: number
+  /** A 32-bit number that nobody can foresee, the same in all threads that share `counters`. */
+  readonly seed: number
+  readonly counters?: Counters
+}
+
+/** What all databases of a process have in common. */
+export class Cache {
+  /** The question that is being asked: one for all, for only one session at a time asks. */
+  readonly key: Key
+  readonly contexts = new Contexts()
+  readonly tallies = new Tallies()
+  readonly store: Store
+  readonly fills: Fills
+  readonly #counters: Counters
+  readonly #seed: number
+
+  constructor({ mostBytes, maxResultBytes, seed, counters = makeCounters() }: CacheOptions) {
+    this.key = new Key(seed)
+    this.store = new Store(0.75 * mostBytes)
+    this.fills = new Fills({ maxResultBytes, allowanceBytes: 0.25 * mostBytes })
+    this.#counters = counters
+    this.#seed = seed
+  }
+
+  /** @param name of origin and database, unlike all others */
+  database(name: string): Answers {
+    return new Answers(this, Stamps.of(this.#counters, this.#seed, name))
+  }
+
+  /** What it takes of memory. */
+  get bytes(): number {
+    return this.store.bytes + this.fills.bytes
+  }
+
+  sweep(now: number): void {
+    this.fills.sweep(now)
+  }
+}
+
+/** The answers of one database. */
+export class Answers {
+  readonly stamps: Stamps
+  /** A stream tells of changes, and is well: answers may be older than an hour. */
+  told = false
+  readonly #cache: Cache
+
+  constructor(cache: Cache, stamps: Stamps) {
+    this.#cache = cache
+    this.stamps = stamps
+    // What one of this name had kept before does not count: nobody has bumped since.
+    stamps.bumpEpoch()
+  }
+
+  /**
+   * What there is for `key`.
+   *
+   * @param describes the client is to hear a RowDescription
+   * @returns an answer, which may be stale, or one on its way, to be joined
+   */
+  find(describes: boolean, freshness: Freshness, now: number): Entry | Fill | null {
+    const { fills, key } = this.#cache
+    const limitMs = this.told ? mostAgeMs : mostAgeUntoldMs
+    const entry = this.#current(key)
+    if (entry instanceof Entry && (entry.describes || !describes)) {
+      const age = judgeAge(now - entry.askedAt, freshness, limitMs)
+      if (age !== 'expired') {
+        entry.stale = age === 'stale'
+        this.#cache.store.use(entry)
+        return entry
+      }
+    }
+    const fill = fills.get(key)
+    if (fill === null || !fill.current || (describes && !fill.describes)) return null
+    return judgeAge(now - fill.asked.at, freshness, limitMs) === 'fresh' ? fill : null
+  }
+
+  /** The question `key` goes to the origin now. */
+  begin(form: Form, asked: Asked): Fill {
+    const { fills, key, store } = this.#cache
+    return fills.begin(key, form, asked, this.stamps, entry => store.add(entry))
+  }
+
+  /** What a Describe of the statement `key` was answered by. The key: context, text and declared types. */
+  findDescription(now: number): Description | null {
+    const kept = this.#current(this.#cache.key)
+    if (!(kept instanceof Description) || now - kept.askedAt >= mostAgeMs) return null
+    this.#cache.store.use(kept)
+    return kept
+  }
+
+  /**
+   * @param question `key.copy()` when the Describe was sent
+   * @param asked without slots: the schema is in every stamp
+   * @param messages ParameterDescription, and RowDescription or NoData
+   */
+  keepDescription(question: Question, asked: Asked, messages: readonly Uint8Array[]): void {
+    const description = new Description(question, this.stamps, asked, messages)
+    if (description.current) this.#cache.store.add(description)
+  }
+
+  #current(key: Key): Kept | null {
+    const { store } = this.#cache
+    const kept = store.find(key)
+    if (kept?.current) return kept
+    if (kept) store.remove(kept)
+    return null
+  }
+}
