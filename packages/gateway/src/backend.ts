@@ -21,6 +21,7 @@ import { unseenBy } from './origin/unseen.ts'
 import { Whereabouts } from './origin/whereabouts.ts'
 import type { SessionOptions } from './session/session.ts'
 import type { StatementPlan } from './sql/plan.ts'
+import type { Log } from './telemetry/log.ts'
 import type { Clock } from './transport/clock.ts'
 import type { Lookup } from './transport/lookup.ts'
 import type { Transport } from './transport/transport.ts'
@@ -65,6 +66,8 @@ export interface Surroundings {
   readonly clock: Clock
   readonly lookup: Lookup
   readonly random: () => number
+  /** Without it nothing is said. */
+  readonly log?: Log
   readonly planOf: (bytes: Uint8Array, start: number, end: number, asciiSafe: boolean) => StatementPlan
 }
 
@@ -160,11 +163,24 @@ export class Backend {
       ...{ limit: this.limit, clock, random },
       ...this.#limitsOf(user, database),
       onDemoted: () => this.#reopenOwn(),
+      onOutage: cause => this.#tellOutage(`${user}@${database}`, cause),
+      onRecovery: afterMs =>
+        this.#surroundings.log?.info('the origin takes connections again', {
+          ...{ pool: `${user}@${database}`, after: `${Math.round(afterMs / 1_000)}s` },
+        }),
       open: (keeper, signal) => this.#dial(user, database, place.secret, [], keeper, signal),
     })
     const place: Place = { pool, user, database, welcome: new Welcome(pool, user), ...start }
     this.#places.set(key, place)
     return place
+  }
+
+  #tellOutage(pool: string, cause: Error): void {
+    const refused = cause instanceof LoginRefused
+    this.#surroundings.log?.error(
+      refused ? "the origin refuses the gateway's login" : "the origin can't be reached",
+      { pool, code: refused ? cause.fields.code : undefined, cause: cause.message },
+    )
   }
 
   /** Opens connections of the configured user before they are needed. */

@@ -8,6 +8,7 @@ import about from '../package.json' with { type: 'json' }
 import { ConfigError, readConfig } from './config/index.ts'
 import { Gateway } from './gateway.ts'
 import { Plans } from './sql/plans.ts'
+import { Log } from './telemetry/log.ts'
 import { systemClock } from './transport/clock.ts'
 import { systemLookup } from './transport/lookup.ts'
 import { nodeTransport } from './transport/node.ts'
@@ -44,6 +45,7 @@ export async function embedGateway({ origin, listen, folder }: EmbedOptions): Pr
     { ...config, tls: { side: 'server', ...certificate }, shutdownTimeoutMs, version: about.version },
     {
       ...{ transport: nodeTransport, clock: systemClock, lookup: systemLookup, random: Math.random },
+      log: new Log(config.logLevel, line => process.stderr.write(line)),
       planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
     },
   )

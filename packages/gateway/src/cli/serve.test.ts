@@ -132,6 +132,17 @@ describe.each([
     )
   })
 
+  test("an origin that refuses the gateway's login is in the log, without the password", async () => {
+    const origin = new URL(database.url)
+    origin.password = 'not-the-one'
+    const served = serve('--origin', origin.href, '--listen', '127.0.0.1:0')
+    await served.says(/ error the origin refuses the gateway's login pool=\S+ code=28P01 cause="password /)
+    served.kill('SIGTERM')
+    expect(await served.exit).toBe(0)
+    expect(served.said().match(/refuses the gateway's login/g)).toHaveLength(1)
+    expect(served.said()).not.toContain('not-the-one')
+  })
+
   test('an address that is taken is said with the cure', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')

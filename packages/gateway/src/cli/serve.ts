@@ -57,7 +57,7 @@ async function serve(flags: Flags): Promise<number> {
   const plans = await Plans.load()
   const options = await gatewayOptions(config)
   const gateway = new Gateway(options, {
-    ...{ transport: await transportHere(), clock: clockHere, lookup: systemLookup, random: Math.random },
+    ...{ transport: await transportHere(), clock: clockHere, lookup: systemLookup, random: Math.random, log },
     planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
   })
   await gateway.start().catch(error => {

@@ -220,6 +220,21 @@ describe('an origin that is down', () => {
     expect([a.server, b.server]).not.toContain(null)
   })
 
+  test('is told once when it begins, and once when it ends', async () => {
+    const told: string[] = []
+    pool = lab.pool({
+      onOutage: cause => told.push(cause.message),
+      onRecovery: afterMs => told.push(`again, after ${afterMs} ms`),
+    })
+    lab.client(pool)
+    await lab.attempts[0]!.fails(refusedConnection)
+    await lab.pass(1_000, pool)
+    await lab.attempts.at(-1)!.fails(refusedConnection)
+    await lab.pass(4_000, pool)
+    await lab.attempts.at(-1)!.succeeds()
+    expect(told).toEqual([refusedConnection.message, 'again, after 5000 ms'])
+  })
+
   test('once does not make a later outage look old', async () => {
     const [held, waiting] = [lab.client(pool, 'a'), lab.client(pool, 'b')]
     await lab.attempts[0]!.succeeds()

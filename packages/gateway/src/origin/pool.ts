@@ -55,6 +55,9 @@ export interface PoolOptions {
   readonly limit: Limit
   /** The server does not take writes any more: what else leads to it is of no use, either. */
   readonly onDemoted?: () => void
+  /** No connection could be opened: told once, until one could again. */
+  readonly onOutage?: (cause: Error) => void
+  readonly onRecovery?: (afterMs: number) => void
   /** From 0 to 1, for jitter. */
   readonly random: () => number
 }
@@ -316,6 +319,7 @@ export class Pool implements Keeper {
     // Jitter: connections that were opened together must not all be opened anew together.
     server.retireAt = clock.now() + maxLifetimeMs * (0.9 + 0.2 * random())
     if (this.#closing.signal.aborted) server.retired = true
+    if (this.#outage) this.options.onRecovery?.(clock.now() - this.#outage.since)
     this.#outage = null
     this.startValues = server.reported
     this.release(server)
@@ -326,6 +330,7 @@ export class Pool implements Keeper {
     const { clock, connectTimeoutMs, random } = this.options
     if (this.#closing.signal.aborted) return
     const now = clock.now()
+    if (!this.#outage) this.options.onOutage?.(error)
     const outage = this.#outage ?? { since: began, failures: 0, cause: '' }
     outage.failures++
     outage.cause = error.message
