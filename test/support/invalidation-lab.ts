@@ -1,10 +1,10 @@
 /**
  * The invalidation of one database, run against a real PostgreSQL, and what it tells.
  *
- *     await using lab = await InvalidationLab.start(database.url)
- *     await lab.covers('orders')
- *     await database.query('insert into orders …')
- *     expect(await lab.told()).toEqual(['orders 7'])
+ *     await using at = await labOf('create table orders …')
+ *     await at.lab.covers('orders')
+ *     await at.query('insert into orders …')
+ *     expect(await at.lab.told()).toEqual(['orders 7'])
  */
 import pg from 'pg'
 import { type Catalogue, readCatalogue } from '../../packages/gateway/src/catalogue/index.ts'
@@ -23,6 +23,7 @@ import { dial, dialWith } from '../../packages/gateway/src/origin/dial.ts'
 import { systemClock } from '../../packages/gateway/src/transport/clock.ts'
 import { nodeTransport } from '../../packages/gateway/src/transport/node.ts'
 import type { Transport } from '../../packages/gateway/src/transport/transport.ts'
+import { createDatabase, type TestDatabase } from './postgres.ts'
 
 export interface LabOptions extends Partial<Omit<InvalidationOptions, 'sink' | 'reach'>> {
   readonly transport?: Transport
@@ -160,6 +161,22 @@ export class InvalidationLab implements InvalidationSink, AsyncDisposable {
     this.epochs++
     this.#wake()
   }
+}
+
+/** A database of the run's PostgreSQL, or of another one, with this schema, and its invalidation. */
+export async function labOf(
+  schema: string,
+  options: LabOptions = {},
+  server?: string,
+): Promise<TestDatabase & { readonly lab: InvalidationLab }> {
+  const database = await createDatabase(server)
+  await database.query(schema)
+  const lab = await InvalidationLab.start(database.url, options)
+  const dispose = async () => {
+    lab.invalidation.close()
+    await database.drop()
+  }
+  return { ...database, lab, [Symbol.asyncDispose]: dispose }
 }
 
 /** As the catalogue asks: rows of all statements, everything as text. */

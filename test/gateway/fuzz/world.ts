@@ -30,6 +30,7 @@ const originOf = (database: string, auth: OriginOptions['auth']): OriginOptions 
   ...{ authRefreshMs: 30_000, connectionLimit: 2, minSize: 0 },
   ...{ mode: 'transaction', databaseModes: new Map(), userModes: new Map() },
   ...{ queueLimit: 100, statementLimit: 50, waitTimeoutMs, connectTimeoutMs, queryTimeoutMs },
+  caching: { disabled: true, maxAgeMs: 0, staleWhileRevalidateMs: 0 },
   ...{ idleInTransactionTimeoutMs: 5_000, idleTimeoutMs: 600_000, maxLifetimeMs: 3_600_000 },
 })
 
@@ -111,6 +112,7 @@ export class World {
       },
       {
         ...{ transport: this.#transport, clock: this.#clock, lookup: async () => [], random: () => 0.5 },
+        cache: null,
         planOf: (bytes, start, end) => plans.planOf(bytes, start, end),
       },
     )
