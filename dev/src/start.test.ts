@@ -147,7 +147,7 @@ test('a second start says in one line where the first one runs, and does it no h
   const second = run()
   expect(await second.exit).toBe(1)
   expect(second.said()).toMatch(
-    /^sluice: already running as process \d+: Worker http:\S+, PostgreSQL on port \d+\..*\n$/,
+    /^sluice: already running as process \d+: Worker http:\S+, gateway on port \d+, PostgreSQL on port \d+\..*\n$/,
   )
   expect(second.said()).toContain(dev.worker)
   expect(await readDev()).toEqual(dev)

@@ -35,7 +35,7 @@ import { endSurvivor, startPostgres } from './postgres.ts'
 import { progressBar } from './progress.ts'
 import { startWorker } from './worker.ts'
 
-const USAGE = `npm start [-- options]
+const USAGE = `npm start [-- options], or: npx sluice dev [options]
 
   --origin <url>            your own PostgreSQL instead of the embedded one
   --port <number>           the Worker's port, or the next free one (8787)
@@ -146,7 +146,7 @@ const clusterOf = (folder: string) => join(folder, 'postgres-18')
 async function whereItIs(devFile: string): Promise<string> {
   const dev = await readDevFile(devFile)
   return dev
-    ? `Worker ${dev.worker}, PostgreSQL on port ${new URL(dev.database).port}`
+    ? `Worker ${dev.worker}, gateway on port ${new URL(dev.gateway).port}, PostgreSQL on port ${new URL(dev.database).port}`
     : 'it is still starting'
 }
 
