@@ -18,3 +18,17 @@ test('each word with a dot may be the name of a parameter', () => {
 test('a length before a name is not taken for a part of it', () => {
   expect(askedFor('\0\0\0\x37app.tenant\0')).toContain('app.tenant')
 })
+
+test.each([
+  ['session', 'transaction', true],
+  ['SESSION', 'transaction', true],
+  ['transaction', 'session', false],
+  ['sesion', 'session', true],
+  ['sesion', 'transaction', false],
+  ['', 'session', true],
+] as const)('sluice.pool_mode "%s" where the configuration says %s', (asked, mode, keeps) => {
+  const some = new Traces({ user: 'app', mode }, Values.none)
+  const said = [null, 'app', 'none', null, false, false, false, false, [asked]]
+  some.probe().read([[Buffer.from(JSON.stringify(said)).toString('hex')]])
+  expect(some.keeps).toBe(keeps)
+})

@@ -148,7 +148,8 @@ export class Traces {
         if ((this.touched & Touches.reset) !== 0)
           for (const name of this.#base.byName.keys())
             if (name.includes('.') && values.get(name) === '') values.delete(name)
-        const mode = values.get(modeParameter) || this.#place.mode
+        const asked = values.get(modeParameter)?.toLowerCase()
+        const mode = asked === 'session' || asked === 'transaction' ? asked : this.#place.mode
         this.#sessionMode = mode === 'session'
         this.pins = this.#lasting ? [...pins, 'lasting'] : pins
         this.touched = 0
