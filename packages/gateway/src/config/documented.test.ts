@@ -1,7 +1,7 @@
 /** docs/configuration.md and the schema say the same: every key, in the same order, with the same default. */
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { caching, configuration, database, hyperdrive, origin, tls, user } from './schema.ts'
+import { caching, configuration, database, hyperdrive, invalidation, origin, tls, user } from './schema.ts'
 import type { TableShape } from './shape.ts'
 
 const page = await readFile(new URL('../../../../docs/configuration.md', import.meta.url), 'utf8')
@@ -33,6 +33,7 @@ test.each<[string, TableShape]>([
   ['### `[[hyperdrive.database]]`', database],
   ['### `[[hyperdrive.user]]`', user],
   ['### `[hyperdrive.caching]`', caching],
+  ['### `[hyperdrive.invalidation]`', invalidation],
 ])('%s', (heading, shape) => {
   expect(documented(heading)).toEqual(declared(shape))
 })

@@ -2,6 +2,7 @@
 import { parseVerifier, type ScramVerifier } from '@sluice/wire/authentication'
 import { originOf } from './origin.ts'
 import type {
+  caching as cachingShape,
   database as databaseShape,
   poolModes,
   hyperdrive as shape,
@@ -17,14 +18,13 @@ type User = Section<typeof userShape.keys>
 type PoolMode = (typeof poolModes)[number]
 
 /**
- * What gateway.ts calls OriginOptions, and `caching`.
+ * What gateway.ts calls OriginOptions, with `caching` and `invalidation`.
  *
  * @throws ConfigError
  */
 export async function originConfig(section: Hyperdrive, folder: string) {
   const { values } = section
   const place = await originOf(values.origin, folder).catch(error => section.fail('origin', error.message))
-  const { disabled, max_age, stale_while_revalidate } = values.caching.values
   return {
     names: [values.binding, values.id].filter(name => name !== undefined),
     ...place,
@@ -46,7 +46,38 @@ export async function originConfig(section: Hyperdrive, folder: string) {
     idleTimeoutMs: values.idle_timeout,
     maxLifetimeMs: values.max_lifetime,
     statementLimit: values.max_prepared_statements,
-    caching: { disabled, maxAgeMs: max_age, staleWhileRevalidateMs: stale_while_revalidate },
+    caching: cachingOf(values.caching.values),
+    invalidation: invalidationOf(section),
+  }
+}
+
+function cachingOf(caching: Section<typeof cachingShape.keys>['values']) {
+  return {
+    disabled: caching.disabled,
+    maxAgeMs: caching.max_age,
+    staleWhileRevalidateMs: caching.stale_while_revalidate,
+    maxAgeUntoldMs: caching.max_age_untold,
+    stable: caching.cache_stable,
+    /** Null: age where a stream was never possible, off where one ran and was lost. */
+    withoutStream: caching.without_stream ?? null,
+  }
+}
+
+function invalidationOf(section: Hyperdrive) {
+  const { values } = section.values.invalidation
+  // One mark may be on its way, and the next one late.
+  if (values.stream_timeout < 2 * values.heartbeat)
+    section.values.invalidation.fail(
+      'stream_timeout',
+      `is ${values.stream_timeout} ms, less than two heartbeats of ${values.heartbeat} ms: each stream would seem lost`,
+    )
+  return {
+    publication: values.publication_name,
+    mayChange: values.publication === 'create',
+    refreshMs: values.catalog_refresh,
+    heartbeatMs: values.heartbeat,
+    silenceMs: values.stream_timeout,
+    idleMs: values.stream_idle,
   }
 }
 

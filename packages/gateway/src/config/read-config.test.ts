@@ -6,7 +6,7 @@ import { generate } from 'selfsigned'
 import { afterAll, describe, expect, test } from 'vitest'
 import { ConfigError } from './config-error.ts'
 import { type Flags, readConfig } from './read-config.ts'
-import { caching, configuration, hyperdrive, origin, tls, user } from './schema.ts'
+import { caching, configuration, hyperdrive, invalidation, origin, tls, user } from './schema.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'sluice-config-'))
 afterAll(() => rm(folder, { recursive: true }))
@@ -26,6 +26,7 @@ describe('what is taken', () => {
       listen: { host: '127.0.0.1', port: 6432 },
       ...{ maxClients: 10_000, loginTimeoutMs: 10_000, shutdownTimeoutMs: 25_000 },
       ...{ logLevel: 'info', certificate: null },
+      cache: { mostBytes: 268_435_456, maxResultBytes: 52_428_800 },
       origins: [
         {
           names: ['HYPERDRIVE'],
@@ -36,7 +37,14 @@ describe('what is taken', () => {
           ...{ connectionLimit: 60, minSize: 5, queueLimit: 10_000, statementLimit: 200 },
           ...{ waitTimeoutMs: 30_000, connectTimeoutMs: 15_000, queryTimeoutMs: 60_000 },
           ...{ idleInTransactionTimeoutMs: 0, idleTimeoutMs: 600_000, maxLifetimeMs: 3_600_000 },
-          caching: { disabled: false, maxAgeMs: 60_000, staleWhileRevalidateMs: 15_000 },
+          caching: {
+            ...{ disabled: false, maxAgeMs: 60_000, staleWhileRevalidateMs: 15_000 },
+            ...{ maxAgeUntoldMs: 0, stable: false, withoutStream: null },
+          },
+          invalidation: {
+            ...{ publication: 'sluice', mayChange: false, refreshMs: 1_000 },
+            ...{ heartbeatMs: 1_000, silenceMs: 10_000, idleMs: 300_000 },
+          },
         },
       ],
     })
@@ -113,6 +121,31 @@ pool_mode = "transaction"`
 
   test('min_size gives way to a smaller limit', async () => {
     expect((await read(`${minimal}origin_connection_limit = 3`)).origins[0]).toMatchObject({ minSize: 3 })
+  })
+
+  test('sizes with a unit, or in bytes; the largest result gives way to a smaller cache', async () => {
+    expect((await read(`cache_size = "1GB"\nmax_result_size = 2048\n${minimal}`)).cache).toEqual({
+      ...{ mostBytes: 1_073_741_824, maxResultBytes: 2_048 },
+    })
+    expect((await read(`cache_size = "64MB"\n${minimal}`)).cache).toEqual({
+      ...{ mostBytes: 67_108_864, maxResultBytes: 16_777_216 },
+    })
+  })
+
+  test('how answers are kept, and how changes are told', async () => {
+    const toml = `${minimal}[hyperdrive.caching]
+max_age = "24h"
+max_age_untold = 5
+cache_stable = true
+without_stream = "age"
+[hyperdrive.invalidation]
+publication = "create"
+publication_name = "mine"
+stream_idle = 0`
+    expect((await read(toml)).origins[0]).toMatchObject({
+      caching: { maxAgeMs: 86_400_000, maxAgeUntoldMs: 5_000, stable: true, withoutStream: 'age' },
+      invalidation: { publication: 'mine', mayChange: true, idleMs: 0 },
+    })
   })
 
   test('roles: all of the origin, those of a query, or none', async () => {
@@ -197,6 +230,23 @@ describe('what is refused, in one line', () => {
       'sluice.toml:4: min_size is 61, more than origin_connection_limit allows: 60',
     ],
     [
+      'cache_size = "256mb"',
+      'sluice.toml:1: cache_size is a size from 1MB to 64GB with its unit, as "512kB", "256MB" or "2GB", not "256mb"',
+    ],
+    ['cache_size = "512kB"', 'sluice.toml:1: cache_size is a size from 1MB to 64GB'],
+    [
+      `cache_size = "64MB"\nmax_result_size = "20MB"\n${minimal}`,
+      'sluice.toml:2: max_result_size is 20971520 bytes, more than a quarter of cache_size: at most 16777216',
+    ],
+    [
+      hyperdriveWith('[hyperdrive.caching]\nmax_age = "25h"'),
+      'sluice.toml:5: max_age is a time from 0s to 24h with its unit',
+    ],
+    [
+      hyperdriveWith('[hyperdrive.invalidation]\nheartbeat = "6s"'),
+      'sluice.toml:4: stream_timeout is 10000 ms, less than two heartbeats of 6000 ms: each stream would seem lost',
+    ],
+    [
       hyperdriveWith('auth_query = "select 1"'),
       "sluice.toml:4: auth_query has no $1, where the user's name stands",
     ],
@@ -272,7 +322,7 @@ describe('what is refused, in one line', () => {
 })
 
 test('whatever a file holds, it is read or it is a ConfigError of one line', async () => {
-  const names = [configuration, hyperdrive, origin, tls, user, caching].flatMap(({ keys }) =>
+  const names = [configuration, hyperdrive, origin, tls, user, caching, invalidation].flatMap(({ keys }) =>
     Object.keys(keys),
   )
   const key = fc.oneof(
@@ -308,6 +358,7 @@ test('whatever a file holds, it is read or it is a ConfigError of one line', asy
       '[[hyperdrive.database]]',
       '[[hyperdrive.user]]',
       '[hyperdrive.caching]',
+      '[hyperdrive.invalidation]',
       '[a.b]',
     ],
   )

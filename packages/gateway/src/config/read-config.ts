@@ -45,6 +45,8 @@ export interface GatewayConfig {
   readonly shutdownTimeoutMs: number
   readonly maxClients: number
   readonly logLevel: (typeof logLevels)[number]
+  /** Of all origins together. */
+  readonly cache: { readonly mostBytes: number; readonly maxResultBytes: number }
 }
 
 type Tls = Section<typeof tlsShape.keys>
@@ -91,7 +93,20 @@ export async function readConfig(
     shutdownTimeoutMs: values.shutdown_timeout,
     maxClients: values.max_clients,
     logLevel: values.log_level,
+    cache: cacheOf(section),
   }
+}
+
+/** An answer on its way takes of the quarter of `cache_size` that is for such: of a smaller cache the default is that. */
+function cacheOf(section: Section<typeof configuration.keys>): GatewayConfig['cache'] {
+  const { cache_size: mostBytes, max_result_size } = section.values
+  const quarter = Math.floor(mostBytes / 4)
+  if (max_result_size > quarter && section.has('max_result_size'))
+    section.fail(
+      'max_result_size',
+      `is ${max_result_size} bytes, more than a quarter of cache_size: at most ${quarter}`,
+    )
+  return { mostBytes, maxResultBytes: Math.min(max_result_size, quarter) }
 }
 
 /** Of two that are called the same, clients would reach the first only. */

@@ -2,7 +2,7 @@
  * Every key of sluice.toml: docs/configuration.md says what each does to the user, in this order, and a test holds the
  * two together.
  */
-import { address, duration, oneOf, required, secret, standard, text, whole, yesNo } from './setting.ts'
+import { address, duration, oneOf, required, secret, size, standard, text, whole, yesNo } from './setting.ts'
 import { always, list, table, textOr } from './shape.ts'
 
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const
@@ -36,8 +36,22 @@ export const user = table('[[hyperdrive.user]]', {
 
 export const caching = table('[hyperdrive.caching]', {
   disabled: standard(yesNo, false),
-  max_age: standard(duration('0s'), '60s'),
-  stale_while_revalidate: standard(duration('0s'), '15s'),
+  // A stamp is good for a day (cache/stamps.ts).
+  max_age: standard(duration('0s', '24h'), '60s'),
+  stale_while_revalidate: standard(duration('0s', '24h'), '15s'),
+  max_age_untold: standard(duration('0s', '1h'), '0s'),
+  cache_stable: standard(yesNo, false),
+  without_stream: oneOf(['age', 'off']),
+})
+
+export const invalidation = table('[hyperdrive.invalidation]', {
+  publication: standard(oneOf(['given', 'create']), 'given'),
+  publication_name: standard(text, 'sluice'),
+  catalog_refresh: standard(duration('100ms', '1h'), '1s'),
+  heartbeat: standard(duration('10ms', '1m'), '1s'),
+  stream_timeout: standard(duration('1s', '10m'), '10s'),
+  // After as long Neon's computes sleep.
+  stream_idle: standard(duration('0s'), '5m'),
 })
 
 export const hyperdrive = table('[[hyperdrive]]', {
@@ -68,6 +82,7 @@ export const hyperdrive = table('[[hyperdrive]]', {
   database: list(database),
   user: list(user),
   caching: always(caching),
+  invalidation: always(invalidation),
 })
 
 export const tls = table('[tls]', {
@@ -83,6 +98,8 @@ export const configuration = table('the top level', {
   // Kubernetes kills after 30 s.
   shutdown_timeout: standard(duration('0s'), '25s'),
   log_level: standard(oneOf(logLevels), 'info'),
+  cache_size: standard(size('1MB', '64GB'), '256MB'),
+  max_result_size: standard(size('1kB', '1GB'), '50MB'),
   tls,
   hyperdrive: list(hyperdrive),
 })

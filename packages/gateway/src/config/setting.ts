@@ -41,18 +41,32 @@ const unitMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_00
  * A time in ms: text with a unit, or seconds as a number, as Hyperdrive and PgBouncer have them. At most 20 days, for the
  * timers of Node end at 24.
  */
-export const duration = (least: '0s' | '1ms' | '1s') =>
+export const duration = (least: string, most: string = '480h') =>
   kind(
-    `a time from ${least} to 480h with its unit, as "500ms", "30s", "10m" or "1h", or a number of seconds`,
+    `a time from ${least} to ${most} with its unit, as "500ms", "30s", "10m" or "1h", or a number of seconds`,
     value => {
       const ms = typeof value === 'number' ? value * 1_000 : msOf(value)
-      return ms >= msOf(least) && ms <= 480 * unitMs.h! ? ms : undefined
+      return ms >= msOf(least) && ms <= msOf(most) ? ms : undefined
     },
   )
 
 function msOf(value: Scalar): number {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(String(value)) ?? []
   return Math.round(Number(number) * (unitMs[unit] ?? Number.NaN))
+}
+
+const unitBytes: Record<string, number> = { B: 1, kB: 1_024, MB: 1_048_576, GB: 1_073_741_824 }
+
+/** Memory in bytes, in PostgreSQL's units; a number is bytes. */
+export const size = (least: string, most: string) =>
+  kind(`a size from ${least} to ${most} with its unit, as "512kB", "256MB" or "2GB"`, value => {
+    const bytes = typeof value === 'number' ? value : bytesOf(value)
+    return Number.isInteger(bytes) && bytes >= bytesOf(least) && bytes <= bytesOf(most) ? bytes : undefined
+  })
+
+function bytesOf(value: Scalar): number {
+  const [, number, unit = ''] = /^(\d+)(B|kB|MB|GB)$/.exec(String(value)) ?? []
+  return Number(number) * (unitBytes[unit] ?? Number.NaN)
 }
 
 /** Where to listen: `127.0.0.1:6432`, `[::]:6432`, `localhost:6432`, and `:6432` for all addresses. */
