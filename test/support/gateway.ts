@@ -54,6 +54,7 @@ export async function startGateway(
         ...{ connectionLimit: 20, minSize: 0, queueLimit: 10_000, statementLimit: 200 },
         ...{ waitTimeoutMs: 10_000, connectTimeoutMs: 5_000, queryTimeoutMs: 60_000 },
         ...{ idleInTransactionTimeoutMs: 0, idleTimeoutMs: 600_000, maxLifetimeMs: 3_600_000 },
+        caching: { disabled: false, maxAgeMs: 60_000, staleWhileRevalidateMs: 15_000 },
         ...origin,
         ...changed,
       },
@@ -64,6 +65,7 @@ export async function startGateway(
     clock: systemClock,
     lookup: systemLookup,
     random: Math.random,
+    cache: null,
     planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
     ...surroundings,
   })

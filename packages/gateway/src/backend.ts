@@ -19,6 +19,7 @@ import type { Keeper, ServerConnection } from './origin/server-connection.ts'
 import { Suspects } from './origin/suspects.ts'
 import { unseenBy } from './origin/unseen.ts'
 import { Whereabouts } from './origin/whereabouts.ts'
+import { DatabaseReads, type SharedCache } from './read-cache.ts'
 import type { SessionOptions } from './session/session.ts'
 import type { StatementPlan } from './sql/plan.ts'
 import type { Log } from './telemetry/log.ts'
@@ -58,6 +59,11 @@ export interface OriginOptions {
   readonly idleTimeoutMs: number
   readonly maxLifetimeMs: number
   readonly statementLimit: number
+  readonly caching: {
+    readonly disabled: boolean
+    readonly maxAgeMs: number
+    readonly staleWhileRevalidateMs: number
+  }
 }
 
 /** What is handed in. */
@@ -66,6 +72,8 @@ export interface Surroundings {
   readonly clock: Clock
   readonly lookup: Lookup
   readonly random: () => number
+  /** Null: nothing is cached. */
+  readonly cache: SharedCache | null
   /** Without it nothing is said. */
   readonly log?: Log
   readonly planOf: (bytes: Uint8Array, start: number, end: number, asciiSafe: boolean) => StatementPlan
@@ -100,6 +108,7 @@ export class Backend {
   readonly #controls = new Map<string, Control>()
   readonly #listeners = new Map<string, Listener>()
   readonly #suspects = new Map<string, Suspects>()
+  readonly #reads = new Map<string, DatabaseReads>()
   readonly #whereabouts: Whereabouts
 
   constructor(options: OriginOptions, surroundings: Surroundings) {
@@ -211,6 +220,28 @@ export class Backend {
     return suspects
   }
 
+  /** The cache of a database; null if nothing is cached. */
+  readsOf(database: string): DatabaseReads | null {
+    const { cache, clock } = this.#surroundings
+    const { caching, names, origin } = this.#options
+    if (cache === null || caching.disabled) return null
+    let reads = this.#reads.get(database)
+    if (!reads) {
+      reads = new DatabaseReads({
+        ...{
+          shared: cache,
+          database,
+          origin: JSON.stringify([names, origin.addresses]),
+          freshness: { maxAgeMs: caching.maxAgeMs, staleMs: caching.staleWhileRevalidateMs },
+        },
+        ...{ refreshMs: 1_000, stable: false, time: () => clock.now() },
+        query: sql => this.#controlOf(database).query(sql),
+      })
+      this.#reads.set(database, reads)
+    }
+    return reads
+  }
+
   cancel(server: Parameters<typeof cancelOn>[0]): Promise<void> {
     const { transport, clock } = this.#surroundings
     const { origin, connectTimeoutMs } = this.options
@@ -228,6 +259,7 @@ export class Backend {
       this.#places.delete(key)
     }
     for (const suspects of this.#suspects.values()) suspects.tick(now)
+    for (const reads of this.#reads.values()) reads.sweep(now)
     // That of the configured database is asked about each role that comes.
     for (const [database, control] of this.#controls)
       if (database !== this.options.database) control.closeIdle(now, this.options.idleTimeoutMs)

@@ -44,8 +44,10 @@ const mostContexts = 10_000
 export class CachedDatabase {
   readonly #options: CachedDatabaseOptions
   readonly #catalogue: LatestCatalogue
-  /** By who asks, for this catalogue; null while it is being made. */
-  readonly #contexts = new Map<string, Context | null>()
+  /** By who asks, for this catalogue. */
+  readonly #contexts = new Map<string, Context>()
+  /** Schemas by role and search_path; null while it is asked which. */
+  readonly #paths = new Map<string, readonly string[] | null>()
   #contextsOf: Catalogue | null = null
 
   constructor(options: CachedDatabaseOptions) {
@@ -65,11 +67,12 @@ export class CachedDatabase {
   contextOf(asking: Asking, now: number): Context | null {
     const catalogue = this.#catalogue.get(now)
     if (catalogue === null || asking.refused !== null || asking.path === null) return null
-    if (catalogue !== this.#contextsOf || this.#contexts.size >= mostContexts) this.#contexts.clear()
-    this.#contextsOf = catalogue
-    const context = this.#contexts.get(asking.key)
-    if (context === undefined) void this.#make(asking, catalogue, asking.path)
-    return context ?? null
+    if (catalogue !== this.#contextsOf || this.#contexts.size >= mostContexts) {
+      this.#contexts.clear()
+      this.#paths.clear()
+      this.#contextsOf = catalogue
+    }
+    return this.#contexts.get(asking.key) ?? this.#make(asking, catalogue, asking.path)
   }
 
   /** Called before a client can know that it has committed this: what it has changed is bumped. */
@@ -102,20 +105,32 @@ export class CachedDatabase {
     this.#catalogue.sweep(now)
   }
 
-  async #make(asking: Asking, catalogue: Catalogue, path: string): Promise<void> {
-    const { contexts, database, origin, query, stable } = this.#options
-    const { key, role, sessionUser, settings } = asking
-    this.#contexts.set(key, null)
-    const searchPath = await resolveSearchPath(query, path, role).catch(() => null)
-    if (this.#contextsOf !== catalogue) return
-    if (searchPath === null) {
-      this.#contexts.delete(key)
-      return
-    }
+  #make({ key, role, sessionUser, settings }: Asking, catalogue: Catalogue, path: string): Context | null {
+    const { contexts, database, origin, stable } = this.#options
+    const searchPath = this.#schemasOf(path, role, catalogue)
+    if (searchPath === null) return null
     const named = [...settings, ['role', role], ['search_path', searchPath.join('\0')]] as const
-    this.#contexts.set(key, {
+    const context: Context = {
       names: readAs({ catalogue, searchPath, role, stable }),
       number: contexts.numberOf({ origin, database, sessionUser, settings: named }),
-    })
+    }
+    this.#contexts.set(key, context)
+    return context
+  }
+
+  #schemasOf(path: string, role: string, catalogue: Catalogue): readonly string[] | null {
+    const key = JSON.stringify([role, path])
+    const known = this.#paths.get(key)
+    if (known !== undefined) return known
+    this.#paths.set(key, null)
+    resolveSearchPath(this.#options.query, path, role)
+      .catch(() => null)
+      .then(schemas => {
+        if (this.#contextsOf !== catalogue) return
+        // What PostgreSQL does not take as a path, or can't be asked now, is asked for again.
+        if (schemas) this.#paths.set(key, schemas)
+        else this.#paths.delete(key)
+      })
+    return null
   }
 }

@@ -46,6 +46,7 @@ export async function embedGateway({ origin, listen, folder }: EmbedOptions): Pr
     {
       ...{ transport: nodeTransport, clock: systemClock, lookup: systemLookup, random: Math.random },
       log: new Log(config.logLevel, line => process.stderr.write(line)),
+      cache: null,
       planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
     },
   )

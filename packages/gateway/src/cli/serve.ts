@@ -58,6 +58,8 @@ async function serve(flags: Flags): Promise<number> {
   const options = await gatewayOptions(config)
   const gateway = new Gateway(options, {
     ...{ transport: await transportHere(), clock: clockHere, lookup: systemLookup, random: Math.random, log },
+    // Until the stream tells of others' writes.
+    cache: null,
     planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
   })
   await gateway.start().catch(error => {

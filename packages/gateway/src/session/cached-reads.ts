@@ -16,7 +16,7 @@
 import type { Entry } from '../cache/entry.ts'
 import type { Fill, Form } from '../cache/fills.ts'
 import type { Key } from '../cache/key.ts'
-import type { Asked, Stamps } from '../cache/stamps.ts'
+import type { Asked, Slots, Stamps } from '../cache/stamps.ts'
 import type { Values } from '../origin/values.ts'
 import type { StatementPlan } from '../sql/plan.ts'
 import type { ReadAs, Readings } from '../sql/reading/index.ts'
@@ -36,7 +36,7 @@ export interface ReadCache {
   /** In which names this client reads and writes; null while that is not known. */
   contextOf(asking: Asking): { readonly names: ReadAs; readonly number: number } | null
   /** What there is for `key`: an answer, or one on its way. */
-  find(describes: boolean, slots: readonly number[]): Entry | Fill | null
+  find(describes: boolean): Entry | Fill | null
   /** The question goes to the origin now. */
   begin(form: Form, asked: Asked): Fill
   /** A client is about to learn that this may be committed. */
@@ -55,9 +55,7 @@ export interface Text {
   readonly typesEnd: number
 }
 
-export type Found =
-  | { readonly refused: string }
-  | { readonly slots: readonly number[]; readonly found: Entry | Fill | null }
+export type Found = { readonly refused: string } | { readonly found: Entry | Fill | null }
 
 const noTypes: readonly number[] = []
 
@@ -68,7 +66,7 @@ export class CachedReads {
   #wants: Values | null = null
   #told: Values | null = null
   /** Of the unit that was looked up last and is about to be sent. */
-  #slots: readonly number[] | null = null
+  #slots: Slots | null = null
 
   constructor(cache: ReadCache, user: string) {
     this.#cache = cache
@@ -86,7 +84,7 @@ export class CachedReads {
 
   /** Looks a unit up: a Query, or a run whose statement is this text. */
   find(unit: ReadUnit, text: Text, wants: Values, told: Values): Found {
-    const { cache } = { cache: this.#cache }
+    const cache = this.#cache
     this.#slots = null
     const asking = this.#askingFor(wants, told)
     if (asking.off) return { refused: 'sluice.cache is off' }
@@ -112,7 +110,10 @@ export class CachedReads {
     for (const { relation, key: row } of depends.rows)
       slots.push(stamps.row(relation, row), stamps.anyRow(relation))
     this.#slots = slots
-    return { slots, found: cache.find(describes(unit), slots) }
+    const found = cache.find(describes(unit))
+    // Of those who hear what is old, one fetches another.
+    const isFetched = found?.is === 'hit' && found.stale && found.takeLease(cache.now)
+    return { found: isFetched ? null : found }
   }
 
   /** The unit that was looked up is being sent, in the same breath. */
@@ -121,8 +122,8 @@ export class CachedReads {
     this.#slots = null
     if (slots === null) return null
     const { stamps, now } = this.#cache
-    const asked = { at: now, slots, stamp: stamps.sum(slots), opaque: stamps.newestOpaque }
-    return this.#cache.begin({ simple: unit.kind === 'query', describes: describes(unit) }, asked)
+    const form = { simple: unit.kind === 'query', describes: describes(unit) }
+    return this.#cache.begin(form, stamps.ask(slots, now))
   }
 
   /** It is not sent now. */

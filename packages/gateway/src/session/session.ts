@@ -233,6 +233,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #filling: Exchange | null = null
   /** Another client's, for which this one waits. */
   #joined: Fill | null = null
+  /** What the client wants when the next statement begins; null if only the server knows. */
+  #wantsThen: Values | null = null
   /** The next unit goes to the origin: who was to answer it did not. */
   #asksItself = false
   /** Statements that the Query in flight speaks of by their names. */
@@ -623,7 +625,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (plan && (plan.needs & Needs.statementNames) !== 0 && !this.#hasAllStatements(server)) return false
     this.#unitTouches = 0
     this.#unitNeeds = 0
+    const wantsBefore = this.#traces.settled
     if (plan) this.#onPlan(plan)
+    this.#wantsThen = plan?.statements === 1 ? wantsBefore : this.#traces.settled
     // Of a large text only the beginning was read.
     if (plan === null || client.length > largeBytes) this.#traces.onUnknown()
     if (plan?.unknownSettings) this.#traces.onUnnamedSetting(bytes.subarray(at, client.end))
@@ -693,6 +697,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     context.names = this.#names
     context.statements = this.#options.pool.statements
     context.server = server
+    this.#wantsThen = this.#traces.settled
     if (!this.#lacksNothing(server, bytes, at, end)) return false
     context.settings = this.#traces.settled
     context.preparedBySql = this.#traces.preparedBySql
@@ -825,7 +830,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
       this.#phase = 'awaiting'
       return 'waits'
     }
-    if (found.is === 'hit') return this.#sayCached(unit, found) ? 'answered' : 'the origin'
+    if (found.is !== 'filling') return this.#sayCached(unit, found) ? 'answered' : 'the origin'
     if (this.#asksItself || this.#open) return 'the origin'
     this.#phase = 'joining'
     this.#joined = found
@@ -915,7 +920,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (reads === null) return
     this.#reads ??= new CachedReads(reads, this.#options.user)
     this.#writes ??= new OwnWrites(reads.writings, writes => reads.commit(writes))
-    const wants = this.#traces.settled
+    const wants = this.#wantsThen
+    // What comes behind it in its series may be in other names.
+    this.#wantsThen = this.#traces.settled
     const names = wants && this.#reads.namesFor(wants, this.#told)
     const isInBlock = this.#server?.pipeline.status === 'T'
     if (this.#writes.onSent(sent, names, isInBlock)) exchange.commits = true
