@@ -165,6 +165,7 @@ class CannotListen extends Error {
       EACCES: 'this user may not: ports below 1024 need a right for it',
       EADDRNOTAVAIL: 'this machine has no such address',
       ENOTFOUND: 'this name has no address',
+      EAI_AGAIN: 'no name server tells of this name',
     }
     super(`it can't listen on ${named(host, port)}: ${cure[error.code ?? ''] ?? error.message}`)
   }

@@ -11,6 +11,7 @@
  * Only to be imported where Bun runs. `initialData`, by which TLS begins with bytes that were read already, is what Bun's
  * own `tls` uses; its documentation does not name it.
  */
+import { lookup } from 'node:dns/promises'
 import { refusal } from './address.ts'
 import type { BunSockets, Events, Native } from './bun-native.ts'
 import { clientSide, serverSide } from './bun-tls.ts'
@@ -19,6 +20,15 @@ import { alreadyClosed, Handshake, handshakeCut, judged } from './tls.ts'
 import type { ClientTls, ServerTls, Socket, SocketHandler, TlsInfo, Transport } from './transport.ts'
 
 declare const Bun: BunSockets
+
+/** Bun does not say of a name that it has no address. */
+async function cause(error: NodeJS.ErrnoException, host: string): Promise<NodeJS.ErrnoException> {
+  if (error.code !== undefined) return error
+  return lookup(host).then(
+    () => error,
+    (why: NodeJS.ErrnoException) => why,
+  )
+}
 
 export const bunTransport: Transport = {
   name: 'bun',
@@ -38,7 +48,7 @@ export const bunTransport: Transport = {
       })
       return { host: listener.hostname, port: listener.port, close: async () => listener.stop() }
     } catch (error) {
-      throw refusal('listen', at, error as Error)
+      throw refusal('listen', at, await cause(error as Error, at.host))
     }
   },
 

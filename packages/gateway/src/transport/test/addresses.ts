@@ -56,6 +56,15 @@ export const addresses = [
     await port.listener.close()
   }),
 
+  proves('a name without an address is refused with what the look-up says', async transport => {
+    await assert.rejects(
+      transport.listen({ host: 'none.invalid', port: 0 }, () => {}),
+      {
+        message: /^listen (ENOTFOUND|EAI_AGAIN) none\.invalid:0$/,
+      },
+    )
+  }),
+
   proves(
     'a port that nobody listens on is refused with ECONNREFUSED, and the error names it',
     async transport => {
