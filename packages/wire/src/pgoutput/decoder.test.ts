@@ -2,84 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CopyData, ProtocolError } from '../index.ts'
 import { PgoutputDecoder, type PgoutputRow, type PgoutputSink, standbyStatusUpdate } from './index.ts'
-
-/** What is on the wire, as a value; a row is its columns. */
-type Told =
-  | { is: 'begin'; xid: number }
-  | { is: 'commit'; lsn: bigint }
-  | { is: 'relation'; oid: number; schema: string; name: string; identity: string; columns: Column[] }
-  | { is: 'row'; does: 'I' | 'U' | 'D'; oid: number; before: Row | null; now: Row | null }
-  | { is: 'truncate'; oids: number[] }
-  | { is: 'message'; prefix: string; content: number[]; transactional: boolean }
-  | { is: 'keepalive'; lsn: bigint }
-  | { is: 'origin'; name: string }
-  | { is: 'type'; oid: number; name: string }
-
-interface Column {
-  name: string
-  key: boolean
-  type: number
-}
-type Row = (string | null | undefined)[]
-
-const text = (value: string) => [...new TextEncoder().encode(value), 0]
-const int = (bytes: number) => (value: number | bigint) =>
-  Array.from({ length: bytes }, (_, at) => Number((BigInt(value) >> BigInt(8 * (bytes - 1 - at))) & 255n))
-const [int16, int32, int64] = [int(2), int(4), int(8)]
-const char = (value: string) => value.charCodeAt(0)
-
-const tuple = (row: Row) => [
-  ...int16(row.length),
-  ...row.flatMap(value => {
-    if (value === null) return [char('n')]
-    if (value === undefined) return [char('u')]
-    const bytes = [...new TextEncoder().encode(value)]
-    return [char('t'), ...int32(bytes.length), ...bytes]
-  }),
-]
-
-function logical(told: Told): number[] {
-  switch (told.is) {
-    case 'begin':
-      return [char('B'), ...int64(7), ...int64(8), ...int32(told.xid)]
-    case 'commit':
-      return [char('C'), 0, ...int64(6), ...int64(told.lsn), ...int64(9)]
-    case 'origin':
-      return [char('O'), ...int64(5), ...text(told.name)]
-    case 'type':
-      return [char('Y'), ...int32(told.oid), ...text('public'), ...text(told.name)]
-    case 'relation':
-      return [
-        ...[char('R'), ...int32(told.oid), ...text(told.schema), ...text(told.name), char(told.identity)],
-        ...int16(told.columns.length),
-        ...told.columns.flatMap(({ name, key, type }) => [
-          ...[key ? 1 : 0, ...text(name), ...int32(type), ...int32(-1)],
-        ]),
-      ]
-    case 'row':
-      return [
-        ...[char(told.does), ...int32(told.oid)],
-        ...(told.before ? [char('K'), ...tuple(told.before)] : []),
-        ...(told.now ? [char('N'), ...tuple(told.now)] : []),
-      ]
-    case 'truncate':
-      return [char('T'), ...int32(told.oids.length), 0, ...told.oids.flatMap(int32)]
-    case 'message':
-      return [
-        ...[char('M'), told.transactional ? 1 : 0, ...int64(4), ...text(told.prefix)],
-        ...[...int32(told.content.length), ...told.content],
-      ]
-    case 'keepalive':
-      throw new Error('it is no logical message')
-  }
-}
-
-const encode = (told: Told): Uint8Array =>
-  Uint8Array.from(
-    told.is === 'keepalive'
-      ? [char('k'), ...int64(told.lsn), ...int64(1), 1]
-      : [char('w'), ...int64(1), ...int64(2), ...int64(3), ...logical(told)],
-  )
+import { char, int32, int64, type Row, type Told, xlog } from './test/written.ts'
 
 /** What a sink that wants these columns hears. */
 function heard(bytes: Uint8Array, columns: readonly number[] | null, cut?: number): unknown[] {
@@ -141,7 +64,7 @@ describe('PgoutputDecoder', () => {
   test('what is written is read', () => {
     fc.assert(
       fc.property(others(), told => {
-        expect(heard(encode(told), null)).toEqual([told])
+        expect(heard(xlog(told), null)).toEqual([told])
       }),
     )
   })
@@ -152,7 +75,7 @@ describe('PgoutputDecoder', () => {
     fc.assert(
       fc.property(row(), fc.uniqueArray(fc.nat(6), { maxLength: 4 }), (told, columns) => {
         const { oid, before, now } = told
-        expect(heard(encode(told), columns)).toEqual([
+        expect(heard(xlog(told), columns)).toEqual([
           { oid, before: picked(before, columns), now: picked(now, columns) },
         ])
       }),
@@ -160,14 +83,14 @@ describe('PgoutputDecoder', () => {
   })
 
   test('no row is read if no column is asked for, whatever it holds', () => {
-    const bytes = encode({ is: 'row', does: 'I', oid: 5, before: null, now: ['1'] }).fill(0xff, 31)
+    const bytes = xlog({ is: 'row', does: 'I', oid: 5, before: null, now: ['1'] }).fill(0xff, 31)
     expect(heard(bytes, null)).toEqual([{ oid: 5, before: null, now: null }])
   })
 
   test('a row that was cut tells what has come, and never another value', () => {
     fc.assert(
       fc.property(row(), fc.nat(), (told, cutAt) => {
-        const bytes = encode(told)
+        const bytes = xlog(told)
         const rowStart = 25 + 5 + 1
         const cut = rowStart + (cutAt % (bytes.length - rowStart + 1))
         const columns = [0, 1, 2, 3, 4, 5]
@@ -182,21 +105,21 @@ describe('PgoutputDecoder', () => {
   })
 
   test('a message of which only a part was held is told without its content', () => {
-    const bytes = encode({ is: 'message', prefix: 'sluice', content: [1, 2, 3], transactional: true })
+    const bytes = xlog({ is: 'message', prefix: 'sluice', content: [1, 2, 3], transactional: true })
     expect(heard(bytes, null, bytes.length - 2)).toEqual([
       { is: 'message', prefix: 'sluice', content: null, transactional: true },
     ])
   })
 
   test('where a transaction came from, and the names of its types, are passed over', () => {
-    expect(heard(encode({ is: 'origin', name: 'elsewhere' }), null)).toEqual([])
-    expect(heard(encode({ is: 'type', oid: 70_000, name: 'mood' }), null)).toEqual([])
+    expect(heard(xlog({ is: 'origin', name: 'elsewhere' }), null)).toEqual([])
+    expect(heard(xlog({ is: 'type', oid: 70_000, name: 'mood' }), null)).toEqual([])
   })
 
   test('a message that ends early, or goes on behind its end, is no pgoutput', () => {
     fc.assert(
       fc.property(fc.oneof(others(), row()), fc.nat(), (told, by) => {
-        const bytes = encode(told)
+        const bytes = xlog(told)
         const shorter = bytes.subarray(0, by % bytes.length)
         expect(() => heard(shorter, [0])).toThrow(ProtocolError)
         expect(() => heard(Uint8Array.from([...bytes, 0]), [0])).toThrow(ProtocolError)
