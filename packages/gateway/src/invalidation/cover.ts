@@ -3,46 +3,34 @@
  * shows is worth nothing without the other.
  *
  *     examining ─▶ creating ─▶ starting ─▶ checking ─▶ running ──loss, silence, a refusal──▶ over
- *     publication  replication   copy       the same      │ tables are covered one by one (coverage.ts)
- *                  slot          both       server?       │
- *                                                         └▶ every transaction twice (settling.ts), marks (marks.ts)
+ *     publication  replication   copy       the same      └▶ what the stream shows is told (telling.ts)
+ *                  slot          both       server?
  *
  * On the control connection one question is asked at a time:
  *
- *     look      what new snapshots see, with a mark if one is due; at once while something is unsettled, later and later
- *               while that does not change
- *     examine   the publication, when it may have changed and every `refreshMs`
- *     change    the publication, if we may
- *     holder    whom the beginning waits for
+ *     publication   looked at, or changed (publication-watch.ts)
+ *     holder        whom the beginning waits for
+ *     look          what new snapshots see
  *
  * Bytes, answers and the time go in; what is to be done comes out. What the stream tells goes to the sink.
  * Not here: connections, and what follows a loss (invalidation.ts).
  */
 import type { ErrorFields } from '@sluice/wire'
 import { standbyStatusUpdate } from '@sluice/wire/pgoutput'
-import { quoteLiteral } from '../sql/quote.ts'
-import { Coverage } from './coverage.ts'
-import { elsewhere, type Failure, lost, noPublication, refused, silent } from './failure.ts'
-import { Marks } from './marks.ts'
+import { behind, elsewhere, type Failure, lost, refused, silent } from './failure.ts'
 import { oldTransactionSql, readOldTransaction } from './old-transaction.ts'
-import { type Examined, examineSql, type Fit, judge, readExamined } from './publication.ts'
-import { Settling } from './settling.ts'
-import type { InvalidationSink, KnownTables, SchemaObject } from './sink.ts'
-import { Snapshot } from './snapshot.ts'
+import type { Fit } from './publication.ts'
+import { type Looked, PublicationWatch, type PublicationWatchOptions } from './publication-watch.ts'
+import type { InvalidationSink, KnownTables } from './sink.ts'
 import type { InvalidationPhase, OldTransaction } from './status.ts'
 import { Stream, type StreamEvent } from './stream.ts'
-import { markPrefix, type Transaction, type TransactionSink } from './transaction.ts'
+import { Telling } from './telling.ts'
+import type { Transaction, TransactionSink } from './transaction.ts'
 
-export interface CoverOptions {
-  readonly publication: string
-  /** Whether to make the publication, and to keep in it what can be published. */
-  readonly mayChange: boolean
-  /** Of the replication slot; nobody else's. */
-  readonly slot: string
+export interface CoverOptions extends PublicationWatchOptions {
   readonly heartbeatMs: number
   /** Nothing came for so long after a mark was put in: the stream is lost. */
   readonly silenceMs: number
-  readonly refreshMs: number
   readonly known: KnownTables
   readonly sink: InvalidationSink
 }
@@ -60,22 +48,19 @@ export type ControlAnswer =
   | { readonly error: ErrorFields }
 
 type Step = 'examining' | 'creating' | 'starting' | 'checking' | 'running' | 'over'
-type Question = 'look' | 'examine' | 'change' | 'holder'
+type Question = 'publication' | 'holder' | 'look'
 
-const longestPauseMs = 50
 const holderMs = 1_000
-const changeAgainMs = 5_000
+/** A stream farther behind than this tells no more than an answer's age does. */
+const mostDelayMs = 60_000
 /** A deadline that is looked at later than this was missed by us, not by the server. */
 const lateMs = 500
-/** pg_publication, pg_publication_rel, pg_publication_namespace. */
-const publicationClasses: ReadonlySet<number | null> = new Set([6104, 6106, 6237])
 
 export class Cover implements TransactionSink {
   readonly #options: CoverOptions
   readonly #stream: Stream
-  readonly #settling: Settling
-  readonly #coverage = new Coverage()
-  readonly #marks: Marks
+  readonly #telling: Telling
+  readonly #watch: PublicationWatch
   #step: Step = 'examining'
   #asked: Question | null = null
   #actions: CoverAction[] = []
@@ -84,34 +69,24 @@ export class Cover implements TransactionSink {
   #ackedAt = 0
   /** When something came of the stream. */
   #heardAt = 0
-  // When what is to be asked, and the pause between two looks.
-  #lookAt = -Infinity
-  #pauseMs = 0
-  #examineAt = -Infinity
   #holderAt = -Infinity
-  #changes: string[] = []
-  #changeAt = -Infinity
-  #changeFailed: ErrorFields | null = null
   #heldBy: OldTransaction | null = null
-  #fit: Fit | null = null
-  /** What the sink takes to be covered. */
-  #covered: ReadonlySet<number> = new Set()
 
   constructor(options: CoverOptions, newestOpaque: number) {
     const { slot, publication, known, sink, heartbeatMs } = options
     this.#options = options
+    this.#watch = new PublicationWatch(options)
     this.#stream = new Stream({ slot, publication, known, sink: this })
-    this.#settling = new Settling(known, {
-      onChanges: changes => sink.onChanges(changes),
-      onSchema: objects => this.#onSchema(objects),
+    this.#telling = new Telling({
+      ...{ known, sink, token: slot, heartbeatMs },
+      onPublicationChange: () => this.#watch.hurry(),
     })
-    this.#marks = new Marks({ token: slot, heartbeatMs })
-    this.#marks.opaque(newestOpaque)
+    this.#telling.opaque(newestOpaque)
   }
 
   /** Tables left out of the publication and why, and what would mend it; null before it was looked at. */
   get publication(): Fit | null {
-    return this.#fit
+    return this.#watch.fit
   }
 
   get running(): boolean {
@@ -137,14 +112,15 @@ export class Cover implements TransactionSink {
       const question = this.#asked
       this.#asked = null
       if (question === null || this.#step === 'over') return
-      if ('error' in answer) this.#onRefused(question, answer.error)
-      else this.#onAnswer(question, answer.rows)
+      if (!('error' in answer)) this.#onAnswer(question, answer.rows)
+      else if (question === 'publication') this.#onPublication(this.#watch.refused(answer.error))
+      else this.#fail(refused(answer.error))
     })
   }
 
   /** An opaque commit: its number is told when it has passed. */
   opaque(number: number, now: number): CoverAction[] {
-    return this.#do(now, () => this.#marks.opaque(number))
+    return this.#do(now, () => this.#telling.opaque(number))
   }
 
   /** One of the connections has ended. */
@@ -157,8 +133,10 @@ export class Cover implements TransactionSink {
     return this.#do(now, () => {
       const due = this.#silentAt()
       if (now < due) return
+      const { outSince } = this.#telling
+      if (outSince !== null && now - outSince >= mostDelayMs) this.#fail(behind(mostDelayMs))
       // The event loop stood still: what has come meanwhile is still to be read.
-      if (now - due > lateMs) this.#heardAt = now
+      else if (now - due > lateMs) this.#heardAt = now
       else this.#fail(silent(this.#options.silenceMs))
     })
   }
@@ -184,13 +162,12 @@ export class Cover implements TransactionSink {
       case 'over':
         return { at: 'opening', step: 'starting', heldBy: null }
       case 'running': {
-        const delayMs = this.#marks.delayMs(now)
-        const { waiting: tables } = this.#coverage
+        const { unsettled, covered, waiting: tables } = this.#telling
+        const delayMs = this.#telling.delayMs(now)
         return {
           ...{ at: 'running', forMs: now - this.#startedAt, delayMs, boundMs: heartbeatMs + delayMs },
-          ...{ unsettled: this.#settling.unsettled, covered: this.#covered.size },
-          quarantine: tables > 0 ? { tables, heldBy } : null,
-          ddl: this.#fit?.ddl ?? 'polled',
+          ...{ unsettled, covered, quarantine: tables > 0 ? { tables, heldBy } : null },
+          ddl: this.#watch.fit?.ddl ?? 'polled',
         }
       }
       default:
@@ -201,13 +178,11 @@ export class Cover implements TransactionSink {
   // TransactionSink
 
   onTransaction(transaction: Transaction): void {
-    this.#settling.shown(transaction)
-    this.#pauseMs = 0
-    this.#lookAt = this.#now
+    this.#telling.shown(transaction, this.#now)
   }
 
   onMark(mark: string): void {
-    this.#marks.cameOut(mark, this.#settling.position, this.#now)
+    this.#telling.cameOut(mark, this.#now)
   }
 
   onKeepalive(walEnd: bigint): void {
@@ -224,7 +199,7 @@ export class Cover implements TransactionSink {
     this.#actions = []
     if (this.#step === 'over') return []
     step()
-    if (this.#step === 'running') this.#tell()
+    if (this.#step === 'running') this.#telling.tell()
     this.#ask()
     return this.#actions
   }
@@ -238,7 +213,7 @@ export class Cover implements TransactionSink {
         break
       case 'streaming':
         this.#step = 'checking'
-        this.#examineAt = -Infinity
+        this.#watch.hurry()
         break
       case 'refused':
         this.#fail(refused(event.error))
@@ -251,125 +226,58 @@ export class Cover implements TransactionSink {
     }
   }
 
-  #onRefused(question: Question, error: ErrorFields): void {
-    if (question !== 'change') {
-      this.#fail(refused(error))
-      return
-    }
-    // Another gateway may have been faster, or a lock was not to be had: the next look at it tells.
-    this.#changes = []
-    this.#changeFailed = error
-    this.#examineAt = -Infinity
-  }
-
   #onAnswer(question: Question, rows: readonly (readonly (string | null)[])[]): void {
     switch (question) {
-      case 'look':
-        this.#looked(new Snapshot(rows[0]![0]!))
-        break
-      case 'examine':
-        this.#examined(readExamined(rows))
+      case 'publication':
+        this.#onPublication(this.#watch.answered(rows, this.#now))
         break
       case 'holder':
         this.#heldBy = readOldTransaction(rows[0])
         this.#holderAt = this.#now + holderMs
         break
-      case 'change':
+      case 'look':
+        this.#telling.looked(rows, this.#now)
         break
       default:
         question satisfies never
     }
   }
 
-  #looked(snapshot: Snapshot): void {
-    const before = this.#settling.unsettled
-    this.#settling.probed(snapshot)
-    // Before a mark has come out it is not proved that the stream shows what happens.
-    if (this.#marks.any) this.#coverage.probed(snapshot)
-    const isGettingOn = this.#settling.unsettled < before
-    this.#pauseMs = isGettingOn ? 0 : Math.min(longestPauseMs, Math.max(1, 2 * this.#pauseMs))
-    this.#lookAt = this.#now + this.#pauseMs
+  #onPublication(looked: Looked): void {
+    switch (looked.is) {
+      case 'changing':
+        break
+      case 'failed':
+        this.#fail(looked.failure)
+        break
+      case 'fit':
+        if (this.#step === 'examining') {
+          this.#step = 'creating'
+          this.#actions.push({ do: 'write', bytes: this.#stream.create() })
+        } else if (looked.slot) this.#published(looked.fit)
+        else this.#fail(elsewhere())
+        break
+      default:
+        looked satisfies never
+    }
   }
 
-  #examined(examined: Examined): void {
-    const { publication: name, refreshMs, mayChange } = this.#options
-    // A change that does not do what was hoped for is not made again and again.
-    const mayNow = mayChange && this.#now >= this.#changeAt
-    const judged = judge(name, examined)
-    this.#examineAt = this.#now + refreshMs
-    if (judged.is === 'unfit') {
-      this.#fail(judged.failure)
-      return
-    }
-    if (judged.is === 'missing') {
-      if (mayNow) this.#change([judged.statement])
-      else
-        this.#fail(this.#changeFailed ? refused(this.#changeFailed) : noPublication(name, judged.statement))
-      return
-    }
-    this.#fit = judged
-    const isToChange = mayNow && judged.changes.length > 0
-    if (isToChange) this.#change(judged.changes)
-    if (this.#step === 'examining' && !isToChange) {
-      this.#step = 'creating'
-      this.#actions.push({ do: 'write', bytes: this.#stream.create() })
-    } else if (this.#step === 'checking' || this.#step === 'running') this.#published(judged, examined.slot)
-  }
-
-  #published({ covered }: Fit, isSameServer: boolean): void {
-    if (!isSameServer) {
-      this.#fail(elsewhere())
-      return
-    }
+  #published({ covered }: Fit): void {
     if (this.#step === 'checking') {
       this.#step = 'running'
       this.#startedAt = this.#now
       this.#options.sink.onEpoch()
     }
-    this.#coverage.published(covered)
-  }
-
-  #change(statements: readonly string[]): void {
-    this.#changes = [...statements]
-    this.#changeAt = this.#now + changeAgainMs
-    this.#changeFailed = null
-    this.#examineAt = -Infinity
-  }
-
-  #onSchema(objects: readonly SchemaObject[] | 'any'): void {
-    // What is told first is not visible yet: the second telling leads to a look that sees it.
-    this.#examineAt = -Infinity
-    if (objects === 'any' || objects.some(({ classId }) => publicationClasses.has(classId)))
-      this.#coverage.doubt()
-    this.#options.sink.onSchema(objects)
-  }
-
-  /** Tells the sink what has come of all this. */
-  #tell(): void {
-    const { sink, known } = this.#options
-    const passed = this.#marks.passed(this.#settling.settledTo)
-    if (passed !== null) sink.onPassed(passed)
-    const before = this.#covered
-    const { covered } = this.#coverage
-    if (covered === before) return
-    this.#covered = covered
-    const moved = [...covered].filter(table => !before.has(table))
-    for (const table of before) if (!covered.has(table)) moved.push(table)
-    if (moved.length === 0) return
-    const reached = moved.flatMap(table => [table, ...known.ancestorsOf(table)])
-    sink.onChanges(reached.map(relation => ({ relation, rows: 'any' })))
-    sink.onCovered(covered)
+    this.#telling.published(covered)
   }
 
   #ask(): void {
     if (this.#asked !== null || this.#step === 'over') return
-    const { publication, slot } = this.#options
     const due = this.#due()
     const isDue = (question: Question) => due[question] <= this.#now
-    if (isDue('change')) this.#send('change', this.#changes.shift()!)
-    else if (isDue('examine')) this.#send('examine', examineSql(publication, slot))
+    if (isDue('publication')) this.#send('publication', this.#watch.question())
     else if (isDue('holder')) this.#send('holder', oldTransactionSql)
-    else if (isDue('look')) this.#send('look', this.#lookSql())
+    else if (isDue('look')) this.#send('look', this.#telling.look(this.#now))
   }
 
   #send(question: Question, sql: string): void {
@@ -379,32 +287,20 @@ export class Cover implements TransactionSink {
 
   /** When each question is to be asked. */
   #due(): Record<Question, number> {
-    const isWaiting = this.#coverage.waiting > 0
+    const isWaiting = this.#telling.waiting > 0
     const isRunning = this.#step === 'running'
-    const isLooking = isRunning && (isWaiting || this.#settling.unsettled > 0)
     const isExamining = isRunning || this.#step === 'examining' || this.#step === 'checking'
     return {
-      change: this.#changes.length > 0 ? -Infinity : Infinity,
-      examine: isExamining ? this.#examineAt : Infinity,
+      publication: isExamining ? this.#watch.deadline() : Infinity,
       holder: this.#step === 'creating' || isWaiting ? this.#holderAt : Infinity,
-      look: Math.min(
-        isLooking ? this.#lookAt : Infinity,
-        isRunning ? (this.#marks.deadline() ?? Infinity) : Infinity,
-      ),
+      look: isRunning ? this.#telling.deadline() : Infinity,
     }
   }
 
-  /** Each look brings a snapshot, so that the newest one is never far behind. */
-  #lookSql(): string {
-    const mark = this.#marks.deadline()
-    if (mark === null || mark > this.#now) return 'SELECT pg_current_snapshot()'
-    const text = quoteLiteral(this.#marks.put(this.#now))
-    return `SELECT pg_current_snapshot(), pg_logical_emit_message(true, '${markPrefix}', ${text})`
-  }
-
   #silentAt(): number {
-    const since = this.#step === 'starting' ? this.#heardAt : this.#marks.outSince
-    return since === null ? Infinity : Math.max(since, this.#heardAt) + this.#options.silenceMs
+    const since = this.#step === 'starting' ? this.#heardAt : this.#telling.outSince
+    if (since === null) return Infinity
+    return Math.min(Math.max(since, this.#heardAt) + this.#options.silenceMs, since + mostDelayMs)
   }
 
   #acknowledge(lsn: bigint): void {
@@ -414,12 +310,9 @@ export class Cover implements TransactionSink {
 
   #fail(failure: Failure): void {
     if (this.#step === 'over') return
-    const { sink } = this.#options
     const ran = this.#step === 'running'
     this.#step = 'over'
     this.#actions.push({ do: 'fail', failure })
-    if (!ran) return
-    if (this.#covered.size > 0) sink.onCovered(new Set())
-    sink.onEpoch()
+    if (ran) this.#telling.end()
   }
 }

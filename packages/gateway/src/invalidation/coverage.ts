@@ -7,11 +7,13 @@
  *
  * A transaction that was open when the stream began, or when its table was added to the publication, may never be shown.
  * So a table waits from a snapshot that was taken after the publication was seen to have it until another one's xmin
- * has passed the first one's xmax.
+ * has passed the first one's xmax. The same holds for a table that was taken out of the publication and put back between
+ * two looks: so the publication says of each table since when it has it.
  */
 import type { Snapshot } from './snapshot.ts'
 
 export class Coverage {
+  #published: ReadonlyMap<number, string> = new Map()
   #covered: ReadonlySet<number> = new Set()
   /** In quarantine since the snapshot; null: it is still to be taken. */
   #waiting: { readonly tables: ReadonlySet<number>; since: Snapshot | null }[] = []
@@ -25,13 +27,16 @@ export class Coverage {
     return this.#waiting.reduce((count, { tables }) => count + tables.size, 0)
   }
 
-  /** The publication was looked at: it tells of these tables. */
-  published(tables: ReadonlySet<number>): void {
-    const both = (some: ReadonlySet<number>) => new Set([...some].filter(table => tables.has(table)))
-    this.#covered = both(this.#covered)
-    this.#waiting = this.#waiting.map(({ tables, since }) => ({ tables: both(tables), since }))
+  /** The publication was looked at: it tells of these tables, and has each since then. */
+  published(tables: ReadonlyMap<number, string>): void {
+    const before = this.#published
+    const stillIn = (some: ReadonlySet<number>) =>
+      new Set([...some].filter(table => tables.has(table) && tables.get(table) === before.get(table)))
+    this.#published = tables
+    this.#covered = stillIn(this.#covered)
+    this.#waiting = this.#waiting.map(({ tables, since }) => ({ tables: stillIn(tables), since }))
     const known = [this.#covered, ...this.#waiting.map(({ tables }) => tables)]
-    const added = [...tables].filter(table => !known.some(some => some.has(table)))
+    const added = [...tables.keys()].filter(table => !known.some(some => some.has(table)))
     this.#waiting.push({ tables: new Set(added), since: null })
     this.#waiting = this.#waiting.filter(({ tables }) => tables.size > 0)
   }

@@ -41,10 +41,10 @@ DROP EVENT TRIGGER IF EXISTS sluice_drop;
 CREATE EVENT TRIGGER sluice_drop ON sql_drop EXECUTE FUNCTION sluice.tell_ddl();
 ALTER EVENT TRIGGER sluice_drop ENABLE ALWAYS;`
 
-/** Whether they are there and at work, as an SQL expression. */
-export const hasDdlTriggerSql = `(SELECT count(*) = 2 FROM pg_event_trigger
+/** If they are there and at work, since when, as an SQL expression; else null. */
+export const ddlToldSinceSql = `(SELECT string_agg(oid || ':' || xmin, ' ' ORDER BY oid) FROM pg_event_trigger
   WHERE (evtname, evtevent) IN (('sluice_ddl', 'ddl_command_end'), ('sluice_drop', 'sql_drop'))
-    AND evtenabled = 'A' AND evttags IS NULL AND evtfoid = to_regproc('sluice.tell_ddl'))`
+    AND evtenabled = 'A' AND evttags IS NULL AND evtfoid = to_regproc('sluice.tell_ddl') HAVING count(*) = 2)`
 
 /** What a message of theirs tells; null if it is none. */
 export function readSchemaObjects(content: string): SchemaObject[] | null {

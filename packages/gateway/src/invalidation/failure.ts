@@ -45,6 +45,12 @@ export const lost = (cause: string): Failure => ({ cause, hint: null, possible: 
 export const silent = (silenceMs: number): Failure =>
   lost(`the stream was silent for ${silenceMs / 1_000} s, though something was put into the WAL`)
 
+export const behind = (delayMs: number): Failure => ({
+  cause: `the stream is ${delayMs / 1_000} s behind`,
+  hint: 'Something very large was committed, or the server has no time for its replication streams.',
+  possible: true,
+})
+
 /** What the server said to one of our statements. */
 export function refused({ code, message }: ErrorFields): Failure {
   const hint = hints[code] ?? null

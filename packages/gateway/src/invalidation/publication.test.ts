@@ -34,7 +34,7 @@ async function fit(): Promise<Fit> {
 
 async function namesOf({ covered }: Fit): Promise<string[]> {
   const rows = await database.query('select relname from pg_class where oid = any ($1) order by relname', [
-    [...covered],
+    [...covered.keys()],
   ])
   return rows.map(({ relname }) => relname)
 }
@@ -107,6 +107,28 @@ describe('a publication that is there', () => {
     for (const change of changes) await database.query(change)
     expect(await namesOf(await fit())).toEqual(['b', 'c'])
     expect((await fit()).changes).toEqual([])
+  })
+
+  test('says of each table since when it has it, by whatever way it was out', async () => {
+    await made(`create table a (id int primary key); create table b (id int primary key);
+      create table pr (id int primary key) partition by range (id);
+      create table pr1 partition of pr for values from (0) to (10)`)
+    const since = async () => [...(await fit()).covered.values()]
+    const [a, b, pr1] = await since()
+    expect(await since()).toEqual([a, b, pr1])
+    await database.query('truncate a; analyze a; alter table a add v int')
+    expect(await since()).toEqual([a, b, pr1])
+    await database.query('alter publication "it""s" drop table a; alter publication "it""s" add table a')
+    const [again, ...others] = await since()
+    expect([again === a, others]).toEqual([false, [b, pr1]])
+    await database.query(
+      'alter table pr detach partition pr1; alter table pr attach partition pr1 for values from (0) to (10)',
+    )
+    expect((await since())[2]).not.toBe(pr1)
+    await database.query(
+      `alter publication "it""s" set (publish = 'insert'); alter publication "it""s" set (publish = 'insert, update, delete, truncate')`,
+    )
+    expect((await since())[1]).not.toBe(b)
   })
 
   test('may be of all tables: those that can be named are covered', async () => {

@@ -11,7 +11,7 @@
  * Source: PostgreSQL documentation, "CREATE PUBLICATION" and "Publication".
  */
 import { quoteIdentifier, quoteLiteral } from '../sql/quote.ts'
-import { hasDdlTriggerSql } from './ddl.ts'
+import { ddlToldSinceSql } from './ddl.ts'
 import { type Failure, isStandby, tooOld, unfit, walLevel } from './failure.ts'
 
 /** What is read of an origin. */
@@ -22,8 +22,8 @@ export interface Examined {
   readonly standby: boolean
   /** The replication slot is on this server. */
   readonly slot: boolean
-  /** The event triggers are there. */
-  readonly ddl: boolean
+  /** Since when the event triggers are there; null if they are not. */
+  readonly ddl: string | null
   readonly publication: {
     readonly insert: boolean
     readonly update: boolean
@@ -36,6 +36,8 @@ export interface Examined {
   /** What the publication says of its tables; PostgreSQL 14 knows no columns and no filters. */
   readonly published: readonly {
     readonly relid: number
+    /** What is another one once the table was out of the publication, by itself or by a table above it. */
+    readonly since: string
     readonly attrs: readonly number[] | null
     readonly qual: unknown
   }[]
@@ -66,7 +68,8 @@ export type Judged =
 
 export interface Fit {
   readonly is: 'fit'
-  readonly covered: ReadonlySet<number>
+  /** Tables whose changes are told, and since when each is. */
+  readonly covered: ReadonlyMap<number, string>
   readonly leftOut: readonly { readonly table: string; readonly why: string }[]
   readonly ddl: 'told' | 'polled'
   /** Statements that add what could be published, and take out what can't be updated as it is. */
@@ -86,12 +89,18 @@ export const examineSql = (
     'walLevel', current_setting('wal_level'),
     'standby', pg_is_in_recovery(),
     'slot', EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = ${quoteLiteral(slot)} AND active),
-    'ddl', ${hasDdlTriggerSql},
+    'ddl', ${ddlToldSinceSql},
     'publication', (SELECT json_build_object('insert', pubinsert, 'update', pubupdate, 'delete', pubdelete,
       'truncate', pubtruncate, 'viaRoot', pubviaroot, 'allTables', puballtables)
       FROM pg_publication WHERE pubname = ${quoteLiteral(publication)}))
-  UNION ALL SELECT json_build_object('is', 'published', 'relid', (t->>'relid')::bigint, 'attrs', t->'attrs', 'qual', t->'qual')
-    FROM pg_publication p, LATERAL (SELECT to_jsonb(t) AS t FROM pg_get_publication_tables(p.pubname::text) t) t
+  UNION ALL SELECT json_build_object('is', 'published', 'relid', relid::bigint, 'attrs', t->'attrs', 'qual', t->'qual',
+      'since', concat_ws(' ', p.oid, p.xmin,
+        (SELECT string_agg(r.oid || ':' || r.xmin, ' ' ORDER BY r.oid) FROM pg_publication_rel r
+          WHERE r.prpubid = p.oid AND r.prrelid IN (SELECT relid UNION ALL SELECT pg_partition_ancestors(relid))),
+        (SELECT string_agg(i.inhparent || ':' || i.xmin, ' ' ORDER BY i.inhparent) FROM pg_inherits i
+          WHERE i.inhrelid IN (SELECT pg_partition_ancestors(relid)))))
+    FROM pg_publication p, LATERAL (SELECT to_jsonb(t) AS t FROM pg_get_publication_tables(p.pubname::text) t) t,
+      LATERAL (SELECT (t->>'relid')::oid AS relid) r
     WHERE p.pubname = ${quoteLiteral(publication)}
   UNION ALL SELECT json_build_object('is', 'table', 'oid', c.oid::bigint, 'schema', n.nspname, 'name', c.relname,
       'kind', c.relkind, 'persistence', c.relpersistence, 'replicaIdentity', c.relreplident,
@@ -134,18 +143,19 @@ export function judge(name: string, examined: Examined): Judged {
   const byOid: ReadonlyMap<number, ExaminedTable> = new Map(tables.map(table => [table.oid, table]))
   const fault = faultOf(name, publication) ?? faultOfTables(name, published, byOid)
   if (fault) return no(fault)
-  const told = new Set(published.map(({ relid }) => relid))
-  const covered = tables.filter(table => told.has(table.oid) && whyNot(table, version) === null)
-  const views = examined.ddl ? tables.filter(({ kind }) => kind === 'm') : []
+  const told = new Map(published.map(({ relid, since }) => [relid, since]))
+  const covered = new Map<number, string>()
+  for (const table of tables) {
+    const since = table.kind === 'm' ? examined.ddl : told.get(table.oid)
+    if (since && (table.kind === 'm' || whyNot(table, version) === null)) covered.set(table.oid, since)
+  }
   const missing = tables.filter(table => plan.names.has(table.oid) && !reaches(table, tables, told))
   const refusing = tables.filter(
     table => table.member && whyNot(table, version) !== null && table.kind !== 'p',
   )
   return {
     is: 'fit',
-    covered: new Set([...covered, ...views].map(({ oid }) => oid)),
-    leftOut: plan.leftOut,
-    ddl: examined.ddl ? 'told' : 'polled',
+    ...{ covered, leftOut: plan.leftOut, ddl: examined.ddl === null ? 'polled' : 'told' },
     changes: publication.allTables
       ? []
       : [
@@ -212,7 +222,11 @@ function planOf(tables: readonly ExaminedTable[], version: number) {
 }
 
 /** Whether the changes of all its partitions, or its own, are told. */
-const reaches = (table: ExaminedTable, tables: readonly ExaminedTable[], told: ReadonlySet<number>) =>
+const reaches = (
+  table: ExaminedTable,
+  tables: readonly ExaminedTable[],
+  told: ReadonlyMap<number, string>,
+) =>
   table.kind === 'p'
     ? table.member || tables.every(part => part.root !== table.oid || part.kind === 'p' || told.has(part.oid))
     : told.has(table.oid)

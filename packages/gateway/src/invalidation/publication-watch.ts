@@ -1,0 +1,111 @@
+/**
+ * The publication, looked at again and again, and changed where we may.
+ *
+ *     due ─examine─▶ fit ───────────────────────▶ due again after `refreshMs`, or when it may have changed
+ *      ▲         ├─▶ missing or incomplete, and we may change it ─change─▶ due at once
+ *      └─────────└─▶ unfit, or missing and we may not: failed
+ *
+ * No clock, and no connection: questions come out, and answers and the time go in.
+ * Not here: what makes a publication fit (publication.ts), which of its tables are covered (coverage.ts).
+ */
+import type { ErrorFields } from '@sluice/wire'
+import { type Failure, noPublication, refused } from './failure.ts'
+import { examineSql, type Fit, judge, readExamined } from './publication.ts'
+
+export interface PublicationWatchOptions {
+  readonly publication: string
+  /** Whether to make it, and to keep in it what can be published. */
+  readonly mayChange: boolean
+  /** The name of our replication slot. */
+  readonly slot: string
+  readonly refreshMs: number
+}
+
+export type Looked =
+  /** The server is to be asked again, before anything else. */
+  | { readonly is: 'changing' }
+  | { readonly is: 'failed'; readonly failure: Failure }
+  /** `slot`: our replication slot is on this server. */
+  | { readonly is: 'fit'; readonly fit: Fit; readonly slot: boolean }
+
+/** A change that does not do what was hoped for is not made again and again. */
+const changeAgainMs = 5_000
+
+export class PublicationWatch {
+  readonly #options: PublicationWatchOptions
+  #dueAt = -Infinity
+  #changes: string[] = []
+  #changed = { to: '', at: -Infinity }
+  #changeFailed: ErrorFields | null = null
+  #asked: 'examine' | 'change' = 'examine'
+  #fit: Fit | null = null
+
+  constructor(options: PublicationWatchOptions) {
+    this.#options = options
+  }
+
+  /** As it was seen last. */
+  get fit(): Fit | null {
+    return this.#fit
+  }
+
+  deadline(): number {
+    return this.#dueAt
+  }
+
+  /** It may have changed. */
+  hurry(): void {
+    this.#dueAt = -Infinity
+  }
+
+  /** What to ask the server now. */
+  question(): string {
+    const { publication, slot } = this.#options
+    const change = this.#changes.shift()
+    this.#asked = change === undefined ? 'examine' : 'change'
+    return change ?? examineSql(publication, slot)
+  }
+
+  answered(rows: readonly (readonly (string | null)[])[], now: number): Looked {
+    if (this.#asked === 'change') return { is: 'changing' }
+    const { publication: name, refreshMs } = this.#options
+    const examined = readExamined(rows)
+    const judged = judge(name, examined)
+    switch (judged.is) {
+      case 'unfit':
+        return { is: 'failed', failure: judged.failure }
+      case 'missing': {
+        if (this.#mayChange([judged.statement], now)) return { is: 'changing' }
+        const error = this.#changeFailed
+        return { is: 'failed', failure: error ? refused(error) : noPublication(name, judged.statement) }
+      }
+      case 'fit':
+        this.#fit = judged
+        if (this.#mayChange(judged.changes, now)) return { is: 'changing' }
+        this.#dueAt = now + refreshMs
+        return { is: 'fit', fit: judged, slot: examined.slot }
+      default:
+        return judged satisfies never
+    }
+  }
+
+  refused(error: ErrorFields): Looked {
+    if (this.#asked === 'examine') return { is: 'failed', failure: refused(error) }
+    // Another gateway may have been faster, or a lock was not to be had: the next look tells.
+    this.#changes = []
+    this.#changeFailed = error
+    return { is: 'changing' }
+  }
+
+  /** Whether it is to be changed now; then these statements are what is asked next. */
+  #mayChange(statements: readonly string[], now: number): boolean {
+    const to = statements.join('; ')
+    const isAgain = to === this.#changed.to && now < this.#changed.at + changeAgainMs
+    if (!this.#options.mayChange || statements.length === 0 || isAgain) return false
+    this.#changes = [...statements]
+    this.#changed = { to, at: now }
+    this.#changeFailed = null
+    this.#dueAt = -Infinity
+    return true
+  }
+}
