@@ -54,7 +54,14 @@ export async function startGateway(
         ...{ connectionLimit: 20, minSize: 0, queueLimit: 10_000, statementLimit: 200 },
         ...{ waitTimeoutMs: 10_000, connectTimeoutMs: 5_000, queryTimeoutMs: 60_000 },
         ...{ idleInTransactionTimeoutMs: 0, idleTimeoutMs: 600_000, maxLifetimeMs: 3_600_000 },
-        caching: { disabled: false, maxAgeMs: 60_000, staleWhileRevalidateMs: 15_000 },
+        caching: {
+          ...{ disabled: false, maxAgeMs: 60_000, staleWhileRevalidateMs: 15_000, maxAgeUntoldMs: 0 },
+          ...{ stable: false, withoutStream: null },
+        },
+        invalidation: {
+          ...{ publication: 'sluice', mayChange: true, refreshMs: 1_000 },
+          ...{ heartbeatMs: 1_000, silenceMs: 10_000, idleMs: 300_000 },
+        },
         ...origin,
         ...changed,
       },

@@ -8,9 +8,10 @@
 import type { ScramSecret } from '@sluice/wire/authentication'
 import { Accounts, type ListedUser } from './front/accounts.ts'
 import { Welcome } from './front/welcome.ts'
+import { controlParameters, type Reach, streamParameters } from './invalidation/connections.ts'
 import { cancelOn } from './origin/cancel.ts'
 import { Control, Refused } from './origin/control.ts'
-import { dial, type Origin } from './origin/dial.ts'
+import { dial, dialWith, type Origin } from './origin/dial.ts'
 import { Limit } from './origin/limit.ts'
 import { Listener } from './origin/listener.ts'
 import { LoginRefused, Pool } from './origin/pool.ts'
@@ -19,7 +20,7 @@ import type { Keeper, ServerConnection } from './origin/server-connection.ts'
 import { Suspects } from './origin/suspects.ts'
 import { unseenBy } from './origin/unseen.ts'
 import { Whereabouts } from './origin/whereabouts.ts'
-import { DatabaseReads, type SharedCache } from './read-cache.ts'
+import { type CachingOptions, DatabaseReads, type SharedCache, type StreamOptions } from './read-cache.ts'
 import type { SessionOptions } from './session/session.ts'
 import type { StatementPlan } from './sql/plan.ts'
 import type { Log } from './telemetry/log.ts'
@@ -59,11 +60,8 @@ export interface OriginOptions {
   readonly idleTimeoutMs: number
   readonly maxLifetimeMs: number
   readonly statementLimit: number
-  readonly caching: {
-    readonly disabled: boolean
-    readonly maxAgeMs: number
-    readonly staleWhileRevalidateMs: number
-  }
+  readonly caching: CachingOptions
+  readonly invalidation: StreamOptions
 }
 
 /** What is handed in. */
@@ -222,19 +220,14 @@ export class Backend {
 
   /** The cache of a database; null if nothing is cached. */
   readsOf(database: string): DatabaseReads | null {
-    const { cache, clock } = this.#surroundings
-    const { caching, names, origin } = this.#options
+    const { cache, clock, random } = this.#surroundings
+    const { caching, invalidation: stream, names, origin } = this.#options
     if (cache === null || caching.disabled) return null
     let reads = this.#reads.get(database)
     if (!reads) {
       reads = new DatabaseReads({
-        ...{
-          shared: cache,
-          database,
-          origin: JSON.stringify([names, origin.addresses]),
-          freshness: { maxAgeMs: caching.maxAgeMs, staleMs: caching.staleWhileRevalidateMs },
-        },
-        ...{ refreshMs: 1_000, stable: false, time: () => clock.now() },
+        ...{ shared: cache, database, origin: JSON.stringify([names, origin.addresses]), caching, stream },
+        ...{ clock, random, reach: this.#reachOf(database) },
         query: sql => this.#controlOf(database).query(sql),
       })
       this.#reads.set(database, reads)
@@ -259,7 +252,10 @@ export class Backend {
       this.#places.delete(key)
     }
     for (const suspects of this.#suspects.values()) suspects.tick(now)
-    for (const reads of this.#reads.values()) reads.sweep(now)
+    for (const [database, reads] of this.#reads) {
+      reads.sweep(now)
+      reads.clients = this.#clientsOf(database)
+    }
     // That of the configured database is asked about each role that comes.
     for (const [database, control] of this.#controls)
       if (database !== this.options.database) control.closeIdle(now, this.options.idleTimeoutMs)
@@ -274,12 +270,21 @@ export class Backend {
     for (const { pool } of this.#places.values()) pool.close()
     for (const listener of this.#listeners.values()) listener.close()
     for (const control of this.#controls.values()) control.close()
+    for (const reads of this.#reads.values()) reads.close()
+  }
+
+  /** How many clients a database has. */
+  #clientsOf(database: string): number {
+    let clients = 0
+    for (const place of this.#places.values()) if (place.database === database) clients += place.clients
+    return clients
   }
 
   /** The server that they lead to is the origin no more. */
   #reopenOwn(): void {
     for (const listener of this.#listeners.values()) listener.reopen(new Error('the origin is elsewhere'))
     for (const control of this.#controls.values()) control.reset()
+    for (const reads of this.#reads.values()) reads.reopen()
     for (const suspects of this.#suspects.values()) suspects.change('yes')
   }
 
@@ -347,9 +352,25 @@ export class Backend {
   }
 
   #dialOwn(database: string, keeper: Keeper, signal: AbortSignal) {
-    const { user, password } = this.options
-    const secret = password === undefined ? {} : { password: encoder.encode(password) }
-    return this.#dial(user, database, secret, ownParameters, keeper, signal)
+    return this.#dial(this.options.user, database, this.#ownSecret, ownParameters, keeper, signal)
+  }
+
+  get #ownSecret(): ScramSecret {
+    const { password } = this.options
+    return password === undefined ? {} : { password: encoder.encode(password) }
+  }
+
+  /** The connections of the stream that tells what others change in a database. */
+  #reachOf(database: string): Reach {
+    const { transport, clock } = this.#surroundings
+    const own = () => {
+      const { origin, user, connectTimeoutMs: timeoutMs } = this.options
+      return { origin, user, database, secret: this.#ownSecret, transport, clock, timeoutMs }
+    }
+    return {
+      stream: (begin, signal) => dialWith({ ...own(), parameters: streamParameters }, signal, begin),
+      control: (keeper, signal) => dial({ ...own(), parameters: controlParameters }, keeper, signal),
+    }
   }
 
   async #role(source: RoleSource, user: string) {

@@ -75,6 +75,11 @@ export class CachedDatabase {
     return this.#contexts.get(asking.key) ?? this.#make(asking, catalogue, asking.path)
   }
 
+  /** Null while it is not known. */
+  catalogue(now: number): Catalogue | null {
+    return this.#catalogue.get(now)
+  }
+
   /** Called before a client can know that it has committed this: what it has changed is bumped. */
   commit(writes: WriteSet): void {
     const { stamps } = this.#options

@@ -1,6 +1,10 @@
 /**
  * The cache as the sessions of one database use it: answers that are kept (cache/), what statements read and write
- * (sql/), and what is known of the database.
+ * (sql/), what others change (invalidation/), and what is known of the database.
+ *
+ *     the stream runs      answers whose tables are all covered; of the others by `max_age_untold`
+ *     it never could       all answers by their age, if `without_stream` does not say otherwise
+ *     it was lost          none until it is back
  */
 import { randomInt } from 'node:crypto'
 import { type Answers, Cache } from './cache/cache.ts'
@@ -10,12 +14,17 @@ import type { Freshness } from './cache/freshness.ts'
 import type { Key } from './cache/key.ts'
 import type { Asked, Stamps } from './cache/stamps.ts'
 import { CachedDatabase, type Context } from './cached-database.ts'
-import type { Query } from './catalogue/index.ts'
+import { type Catalogue, type Oid, type Query, whyUnseen } from './catalogue/index.ts'
+import type { Reach } from './invalidation/connections.ts'
+import { Invalidation } from './invalidation/invalidation.ts'
+import type { Change, InvalidationSink } from './invalidation/sink.ts'
+import type { InvalidationStatus } from './invalidation/status.ts'
 import type { Asking } from './session/asking.ts'
 import type { ReadCache } from './session/cached-reads.ts'
 import type { Parser } from './sql/parser.ts'
-import { Readings } from './sql/reading/index.ts'
+import { hasRowSlots, Readings } from './sql/reading/index.ts'
 import { type WriteSet, Writings } from './sql/writing/index.ts'
+import type { Clock } from './transport/clock.ts'
 
 /** What all databases of a gateway have in common. */
 export class SharedCache {
@@ -31,33 +40,100 @@ export class SharedCache {
   }
 }
 
+/** Of an origin; times in ms. */
+export interface CachingOptions {
+  readonly disabled: boolean
+  readonly maxAgeMs: number
+  readonly staleWhileRevalidateMs: number
+  /** Of answers from tables whose changes no stream tells; 0: they are not kept. */
+  readonly maxAgeUntoldMs: number
+  /** What stable functions say is kept, too. */
+  readonly stable: boolean
+  /** Null: by age where a stream was never possible, off where one was lost. */
+  readonly withoutStream: 'age' | 'off' | null
+}
+
+export interface StreamOptions {
+  readonly publication: string
+  readonly mayChange: boolean
+  readonly refreshMs: number
+  readonly heartbeatMs: number
+  readonly silenceMs: number
+  readonly idleMs: number
+}
+
 export interface DatabaseReadsOptions {
   readonly shared: SharedCache
   readonly origin: string
   readonly database: string
   readonly query: Query
-  readonly refreshMs: number
-  readonly stable: boolean
-  readonly freshness: Freshness
-  readonly time: () => number
+  readonly reach: Reach
+  readonly caching: CachingOptions
+  readonly stream: StreamOptions
+  readonly clock: Clock
+  readonly random: () => number
 }
 
-export class DatabaseReads implements ReadCache {
+export class DatabaseReads implements ReadCache, InvalidationSink {
   readonly #options: DatabaseReadsOptions
   readonly #answers: Answers
   readonly #database: CachedDatabase
+  readonly #invalidation: Invalidation
+  #mode: 'stream' | 'age' | 'off'
+  #covered: ReadonlySet<Oid> = new Set()
+  /** By table: null if its changes are told, else why not. */
+  readonly #untold = new Map<Oid, string | null>()
+  #untoldOf: Catalogue | null = null
 
   constructor(options: DatabaseReadsOptions) {
-    const { cache } = options.shared
+    const { shared, caching, stream, clock, random, reach } = options
     this.#options = options
-    this.#answers = cache.database(JSON.stringify([options.origin, options.database]))
+    this.#answers = shared.cache.database(JSON.stringify([options.origin, options.database]))
+    this.#mode = caching.withoutStream === 'age' ? 'age' : 'off'
+    this.#invalidation = new Invalidation({
+      ...{ ...stream, reach, clock, random, sink: this },
+      known: {
+        keyOf: relation => {
+          const known = this.#catalogue?.relation(relation)
+          return known && hasRowSlots(known) ? known.primaryKey : null
+        },
+        ancestorsOf: relation => this.#catalogue?.ancestors(relation) ?? [],
+      },
+      onChange: status => this.#onStatus(status),
+    })
     this.#database = new CachedDatabase({
       ...options,
-      stamps: this.#answers.stamps,
-      contexts: cache.contexts,
-      onOpaque: () => {},
+      ...{ refreshMs: stream.refreshMs, stable: caching.stable },
+      ...{ stamps: this.#answers.stamps, contexts: shared.cache.contexts },
+      onOpaque: number => this.#invalidation.opaque(number),
     })
   }
+
+  /** How many clients the database has. */
+  set clients(count: number) {
+    this.#invalidation.clients = count
+  }
+
+  get status(): InvalidationStatus {
+    return this.#invalidation.status
+  }
+
+  sweep(now: number): void {
+    this.#database.sweep(now)
+  }
+
+  /** The origin is elsewhere. */
+  reopen(): void {
+    this.#invalidation.reopen(new Error('the origin is elsewhere'))
+    this.#database.forgetSchema()
+    this.#answers.stamps.bumpEpoch()
+  }
+
+  close(): void {
+    this.#invalidation.close()
+  }
+
+  // ReadCache
 
   get readings(): Readings {
     return this.#options.shared.readings
@@ -76,15 +152,28 @@ export class DatabaseReads implements ReadCache {
   }
 
   get now(): number {
-    return this.#options.time()
+    return this.#options.clock.now()
   }
 
   contextOf(asking: Asking): Context | null {
     return this.#database.contextOf(asking, this.now)
   }
 
-  find(describes: boolean): Entry | Fill | null {
-    return this.#answers.find(describes, this.#options.freshness, this.now)
+  freshnessOf(catalogue: Catalogue, tables: Iterable<Oid>): Freshness | string {
+    const { maxAgeMs, maxAgeUntoldMs, staleWhileRevalidateMs: staleMs } = this.#options.caching
+    if (this.#mode === 'off') return 'changes by others are not told at the moment'
+    let mostMs = maxAgeMs
+    if (this.#mode === 'stream')
+      for (const table of tables) {
+        const why = this.#whyUntold(catalogue, table)
+        if (why !== null && maxAgeUntoldMs === 0) return why
+        if (why !== null) mostMs = Math.min(mostMs, maxAgeUntoldMs)
+      }
+    return { maxAgeMs: mostMs, staleMs }
+  }
+
+  find(describes: boolean, freshness: Freshness): Entry | Fill | null {
+    return this.#answers.find(describes, freshness, this.now)
   }
 
   begin(form: Form, asked: Asked): Fill {
@@ -99,7 +188,69 @@ export class DatabaseReads implements ReadCache {
     this.#database.commitOpaque()
   }
 
-  sweep(now: number): void {
-    this.#database.sweep(now)
+  // InvalidationSink
+
+  onChanges(changes: readonly Change[]): void {
+    const { stamps } = this.#answers
+    // What stands above a partition is not known.
+    if (this.#catalogue === null) stamps.bumpSchema()
+    for (const { relation, rows } of changes) {
+      stamps.bump(stamps.table(relation))
+      if (rows === 'any') stamps.bump(stamps.anyRow(relation))
+      else for (const row of rows) stamps.bump(stamps.row(relation, row))
+    }
   }
+
+  onSchema(): void {
+    this.#database.forgetSchema()
+  }
+
+  onPassed(number: number): void {
+    this.#answers.stamps.pass(number)
+  }
+
+  onCovered(tables: ReadonlySet<Oid>): void {
+    this.#covered = tables
+    this.#untold.clear()
+  }
+
+  onEpoch(): void {
+    this.#answers.stamps.bumpEpoch()
+  }
+
+  get #catalogue(): Catalogue | null {
+    return this.#database.catalogue(this.now)
+  }
+
+  #onStatus({ phase, everRan }: InvalidationStatus): void {
+    const { withoutStream } = this.#options.caching
+    const wasPossible = everRan || phase.at !== 'waiting' || phase.possible
+    this.#mode = phase.at === 'running' ? 'stream' : (withoutStream ?? (wasPossible ? 'off' : 'age'))
+    this.#answers.told = this.#mode === 'stream'
+  }
+
+  #whyUntold(catalogue: Catalogue, table: Oid): string | null {
+    if (catalogue !== this.#untoldOf) this.#untold.clear()
+    this.#untoldOf = catalogue
+    let why = this.#untold.get(table)
+    if (why === undefined) {
+      why = this.#isCovered(catalogue, table)
+        ? null
+        : (whyUnseen(catalogue, table) ?? notYet(catalogue, table))
+      this.#untold.set(table, why)
+    }
+    return why
+  }
+
+  /** With all that hang below it: a partitioned table has no rows of its own. */
+  #isCovered(catalogue: Catalogue, table: Oid): boolean {
+    for (const each of [table, ...catalogue.descendants(table)])
+      if (catalogue.relation(each)?.kind !== 'p' && !this.#covered.has(each)) return false
+    return true
+  }
+}
+
+const notYet = (catalogue: Catalogue, table: Oid) => {
+  const relation = catalogue.relation(table)
+  return `changes of ${relation ? `${relation.schema}.${relation.name}` : 'a table'} are not told: it is not published, or not yet`
 }

@@ -4,7 +4,7 @@
  */
 import { bind, describe as describes, execute, flush, parse, query, sync } from '@sluice/wire'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { startCachingGateway } from '../../support/caching-gateway.ts'
+import { byAge, startCachingGateway } from '../../support/caching-gateway.ts'
 import { freshDatabase } from '../../support/postgres.ts'
 import { type RawClient, rawClient } from '../../support/raw-client.ts'
 
@@ -22,7 +22,7 @@ let a: RawClient
 let b: RawClient
 beforeEach(async () => {
   await set(0)
-  const gateway = await startCachingGateway(database.url, {}, { shutdownTimeoutMs: 100 })
+  const gateway = await startCachingGateway(database.url, byAge, { shutdownTimeoutMs: 100 })
   stop = gateway
   ;[a, b] = (await Promise.all([rawClient(gateway.url), rawClient(gateway.url)])) as [RawClient, RawClient]
   // The catalogue is read when the first one asks.

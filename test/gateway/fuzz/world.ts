@@ -30,7 +30,14 @@ const originOf = (database: string, auth: OriginOptions['auth']): OriginOptions 
   ...{ authRefreshMs: 30_000, connectionLimit: 2, minSize: 0 },
   ...{ mode: 'transaction', databaseModes: new Map(), userModes: new Map() },
   ...{ queueLimit: 100, statementLimit: 50, waitTimeoutMs, connectTimeoutMs, queryTimeoutMs },
-  caching: { disabled: true, maxAgeMs: 0, staleWhileRevalidateMs: 0 },
+  caching: {
+    ...{ disabled: true, maxAgeMs: 0, staleWhileRevalidateMs: 0, maxAgeUntoldMs: 0 },
+    ...{ stable: false, withoutStream: null },
+  },
+  invalidation: {
+    ...{ publication: '', mayChange: false, refreshMs: 1_000 },
+    ...{ heartbeatMs: 1_000, silenceMs: 10_000, idleMs: 0 },
+  },
   ...{ idleInTransactionTimeoutMs: 5_000, idleTimeoutMs: 600_000, maxLifetimeMs: 3_600_000 },
 })
 

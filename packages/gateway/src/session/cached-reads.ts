@@ -15,8 +15,10 @@
  */
 import type { Entry } from '../cache/entry.ts'
 import type { Fill, Form } from '../cache/fills.ts'
+import type { Freshness } from '../cache/freshness.ts'
 import type { Key } from '../cache/key.ts'
 import type { Asked, Slots, Stamps } from '../cache/stamps.ts'
+import type { Catalogue, Oid } from '../catalogue/index.ts'
 import type { Values } from '../origin/values.ts'
 import type { StatementPlan } from '../sql/plan.ts'
 import type { ReadAs, Readings } from '../sql/reading/index.ts'
@@ -35,8 +37,10 @@ export interface ReadCache {
   readonly now: number
   /** In which names this client reads and writes; null while that is not known. */
   contextOf(asking: Asking): { readonly names: ReadAs; readonly number: number } | null
+  /** How old an answer from these tables may be, or why none is kept. */
+  freshnessOf(catalogue: Catalogue, tables: Iterable<Oid>): Freshness | string
   /** What there is for `key`: an answer, or one on its way. */
-  find(describes: boolean): Entry | Fill | null
+  find(describes: boolean, freshness: Freshness): Entry | Fill | null
   /** The question goes to the origin now. */
   begin(form: Form, asked: Asked): Fill
   /** A client is about to learn that this may be committed. */
@@ -97,6 +101,9 @@ export class CachedReads {
     const values = unit.kind === 'run' ? new BoundValues(unit.bytes, unit.valuesStart, unit.valuesEnd) : null
     const depends = cache.readings.dependencies(number => values?.value(number) ?? null)
     if ('cacheable' in depends) return { refused: depends.why }
+    const read = [...depends.tables, ...depends.rows.map(({ relation }) => relation)]
+    const freshness = cache.freshnessOf(context.names.catalogue, read)
+    if (typeof freshness === 'string') return { refused: freshness }
     const { key, stamps } = cache
     key.begin(context.number)
     key.add(text.bytes, text.start, text.end)
@@ -110,7 +117,7 @@ export class CachedReads {
     for (const { relation, key: row } of depends.rows)
       slots.push(stamps.row(relation, row), stamps.anyRow(relation))
     this.#slots = slots
-    const found = cache.find(describes(unit))
+    const found = cache.find(describes(unit), freshness)
     // Of those who hear what is old, one fetches another.
     const isFetched = found?.is === 'hit' && found.stale && found.takeLease(cache.now)
     return { found: isFetched ? null : found }

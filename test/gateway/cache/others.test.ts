@@ -1,0 +1,77 @@
+/** What others write is told by the stream: whoever writes it, and however. */
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { startCachingGateway } from '../../support/caching-gateway.ts'
+import { FaultProxy } from '../../support/fault-proxy.ts'
+import type { TestGateway } from '../../support/gateway.ts'
+import { freshDatabase } from '../../support/postgres.ts'
+import { type RawClient, rawClient } from '../../support/raw-client.ts'
+
+const database = await freshDatabase()
+await database.query(`
+  create table t (id int primary key, v int not null);
+  create table child (id int primary key, parent int references t on delete cascade);
+  create table log (id int generated always as identity primary key, what int);
+  create function logs() returns trigger language plpgsql as 'begin insert into log (what) values (new.v); return new; end';
+  create trigger logs after insert or update on t for each row execute function logs();
+  create table parted (id int, v int, primary key (id)) partition by range (id);
+  create table parted_1 partition of parted for values from (0) to (100);
+  create view doubled as select id, v * 2 as w from t;
+  create table loose (v int);
+  insert into t values (1, 1), (2, 2); insert into child values (1, 1); insert into parted values (1, 1)`)
+
+let origin: FaultProxy
+let gateway: TestGateway
+let client: RawClient
+beforeAll(async () => {
+  origin = await FaultProxy.start(database.url)
+  gateway = await startCachingGateway(origin.url)
+  client = await rawClient(gateway.url)
+  // Published, and nothing is open that was before.
+  for (const table of ['t', 'child', 'log', 'parted'])
+    await vi.waitFor(async () => expect(await keeps(`select * from ${table}`)).toBe(true), 20_000)
+})
+afterAll(async () => {
+  client.destroy()
+  await gateway.stop()
+  await origin[Symbol.asyncDispose]()
+})
+
+/** True if the answer to it is given from the cache the second time. */
+async function keeps(sql: string): Promise<boolean> {
+  await client.query(sql)
+  const before = origin.count(sql)
+  await client.query(sql)
+  return origin.count(sql) === before
+}
+
+test.each([
+  ['an update', 'select v from t where id = 1', 'update t set v = v + 1 where id = 1'],
+  ['a row that comes', 'select v from t where id = 77', 'insert into t values (77, 1)'],
+  ['a row that goes', 'select v from t where id = 77', 'delete from t where id = 77'],
+  ['a key that changes', 'select v from t where id = 78', 'update t set id = 78 where id = 2'],
+  ['an aggregate', 'select sum(v) from t', 'update t set v = v + 1 where id = 1'],
+  ['a join', 'select * from child join t on t.id = parent', 'update t set v = v + 1 where id = 1'],
+  ['a view', 'select * from doubled', 'update t set v = v + 1 where id = 1'],
+  ["a trigger's write", 'select count(*) from log', 'update t set v = v + 1 where id = 1'],
+  ['a partition', 'select * from parted', 'update parted_1 set v = v + 1'],
+  ['a partition that is emptied', 'select * from parted', 'truncate parted_1'],
+  ['a cascade', 'select * from child', 'delete from t where id = 1'],
+])('%s', async (_, read, write) => {
+  expect(await keeps(read)).toBe(true)
+  const before = await client.query(read)
+  await database.query(write)
+  await expect.poll(() => client.query(read)).not.toEqual(before)
+  expect(await keeps(read)).toBe(true)
+})
+
+test('a table whose changes nobody tells is asked for each time', async () => {
+  expect(await keeps('select * from loose')).toBe(false)
+})
+
+test('DDL by others counts within catalog_refresh', async () => {
+  expect(await keeps('select * from child')).toBe(true)
+  await database.query('alter table child add w int')
+  await expect
+    .poll(async () => (await client.query('select * from child'))[0], { timeout: 5_000 })
+    .toBe('T(id,parent,w)')
+})
