@@ -37,6 +37,8 @@ export class InvalidationLab implements InvalidationSink, AsyncDisposable {
   covered: ReadonlySet<number> = new Set()
   epochs = 0
   passed = 0
+  /** Hears each change at once, in the words of `told`. */
+  onTold: (word: string) => void = () => {}
   /** Of schemas, in the order told. */
   readonly schema: (readonly SchemaObject[] | 'any')[] = []
   #catalogue: Catalogue
@@ -136,8 +138,11 @@ export class InvalidationLab implements InvalidationSink, AsyncDisposable {
   onChanges(changes: readonly Change[]): void {
     for (const { relation, rows } of changes) {
       const name = this.#catalogue.relation(relation)?.name ?? String(relation)
-      if (rows === 'any') this.#told.push(`${name} any`)
-      else for (const key of rows) this.#told.push(`${name} ${key.join(',')}`)
+      const words = rows === 'any' ? [`${name} any`] : rows.map(key => `${name} ${key.join(',')}`)
+      for (const word of words) {
+        this.#told.push(word)
+        this.onTold(word)
+      }
     }
     this.#wake()
   }

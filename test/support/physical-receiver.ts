@@ -5,6 +5,7 @@
  *     await using standby = await PhysicalReceiver.start(postgres.url, 'standby')
  *     standby.hold()       // commits wait: their WAL is flushed, and no new snapshot sees them
  *     standby.release()    // and they end
+ *     standby.delayMs = 5  // each acknowledgement comes so much later
  */
 import {
   CopyData,
@@ -27,6 +28,7 @@ const watched = watch({ whole: [CopyData, DataRow, ErrorResponse, ReadyForQuery]
 const longestMessage = 262_144
 
 export class PhysicalReceiver implements AsyncDisposable {
+  delayMs = 0
   readonly #socket: Socket
   readonly #scanner = new MessageScanner(watched, longestMessage)
   #position = ''
@@ -98,7 +100,10 @@ export class PhysicalReceiver implements AsyncDisposable {
   }
 
   #acknowledge(): void {
-    this.#socket.write(standbyStatusUpdate(this.#held ?? this.#received))
+    const position = this.#received
+    const write = () => this.#socket.write(standbyStatusUpdate(this.#held ?? position))
+    if (this.delayMs > 0) setTimeout(write, this.delayMs)
+    else write()
   }
 }
 
