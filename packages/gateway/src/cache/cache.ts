@@ -8,8 +8,8 @@
  *                         begin ──sent to the origin──▶ Fill: told each chunk that passes to the client
  *                           │ stamp                        │ all of it has come, and its stamp is current
  *                           ▼                              ▼
- *             sum of the counters that it depends on     kept, in the store ──▶ not current: gone when it is met
- *                                                                               not asked for: makes room
+ *             sum of the counters that it depends on     kept, in the store ──▶ not current: never served again
+ *                                                                               of less use than others: makes room
  *
  * Three moments ask one question, whether the stamp is current (stamps.ts): when an answer is to be kept, when it is to be
  * served, and when somebody is to wait for it. Why that is exact: a change is bumped twice, when the stream shows its
@@ -144,11 +144,9 @@ export class Answers {
     if (description.current) this.#cache.store.add(description)
   }
 
+  /** What may be served as of what it depends on. What may not stays, for the next answer takes its place. */
   #current(key: Key): Kept | null {
-    const { store } = this.#cache
-    const kept = store.find(key)
-    if (kept?.current) return kept
-    if (kept) store.remove(kept)
-    return null
+    const kept = this.#cache.store.find(key)
+    return kept?.current && !kept.suspect ? kept : null
   }
 }

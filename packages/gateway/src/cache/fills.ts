@@ -124,7 +124,7 @@ export class Fill {
     return this.#parts.form.describes
   }
 
-  /** Nothing that the answer depends on has changed since it was asked for. */
+  /** Nothing that the answer depends on may have changed since it was asked for. */
   get current(): boolean {
     const { asked } = this
     const { stamps } = this.#parts
@@ -140,7 +140,7 @@ export class Fill {
     return this.#waiters.length
   }
 
-  answers({ bytes, length, hash }: Key): boolean {
+  answers({ bytes, length, hash }: Question): boolean {
     const { question } = this
     if (this.#alone || question.hash !== hash || question.length !== length) return false
     for (let at = 0; at < length; at++) if (question.bytes[at] !== bytes[at]) return false

@@ -53,9 +53,14 @@ export class Kept {
     this.#opaque = asked.opaque
   }
 
-  /** Nothing that it depends on has changed since it was asked for: it is what the origin would say. */
+  /** Nothing that it depends on is known to have changed since it was asked for. If something has, it is worth nothing. */
   get current(): boolean {
-    return this.#stamps.current(this.#stamp, this.#slots) && this.#stamps.seen(this.#opaque)
+    return this.#stamps.current(this.#stamp, this.#slots)
+  }
+
+  /** An opaque commit may have changed it: it is served again if that has passed and it is still current. */
+  get suspect(): boolean {
+    return !this.#stamps.seen(this.#opaque)
   }
 
   /** What it takes of memory. */

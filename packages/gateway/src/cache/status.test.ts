@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest'
+import { outcomeOf, Tallies } from './status.ts'
+
+const shape = (text: string) => ({ text })
+
+describe('what has become of questions', () => {
+  test('is counted in total and by shape, with the time that the origin did not spend', () => {
+    const tallies = new Tallies()
+    const [one, other] = [shape('select $1'), shape('select now()')]
+    tallies.count('miss', one, () => one.text)
+    tallies.count('hit', one, () => one.text, 20)
+    tallies.count('volatile', other, () => other.text)
+    expect(tallies.total).toMatchObject({ counts: { hit: 1, miss: 1, volatile: 1, stale: 0 }, savedMs: 20 })
+    expect(tallies.shapes).toMatchObject([
+      { text: 'select $1', tally: { counts: { hit: 1, miss: 1 }, savedMs: 20 } },
+      { text: 'select now()', tally: { counts: { volatile: 1 } } },
+    ])
+  })
+
+  test('is kept for so many shapes; those that are asked for no more are counted with the others', () => {
+    const tallies = new Tallies(2)
+    const [hot, cold, next] = [shape('hot'), shape('cold'), shape('next')]
+    for (const each of [hot, cold, hot, next]) tallies.count('hit', each, () => each.text, 5)
+    expect(tallies.shapes.map(({ text }) => text)).toEqual(['hot', 'next'])
+    expect(tallies.others).toMatchObject({ counts: { hit: 1 }, savedMs: 5 })
+    expect(tallies.total).toMatchObject({ counts: { hit: 4 }, savedMs: 20 })
+  })
+
+  test('asks for the text of a shape once', () => {
+    const tallies = new Tallies()
+    const one = shape('select 1')
+    let asked = 0
+    const text = () => {
+      asked++
+      return one.text
+    }
+    for (let time = 0; time < 3; time++) tallies.count('hit', one, text)
+    expect(asked).toBe(1)
+  })
+})
+
+test('an answer that is too large has a word of its own; every refusal has its sentence', () => {
+  expect(outcomeOf('oversized')).toEqual({
+    status: 'oversizedresult',
+    why: 'the answer is larger than max_result_size, or than what is left of cache_size',
+  })
+  expect(outcomeOf('notice').status).toBe('uncacheable')
+})
