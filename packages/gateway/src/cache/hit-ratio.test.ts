@@ -77,6 +77,9 @@ function ours(): Cached {
   }
 }
 
+/** What an answer weighs besides what was said. */
+const besides = new Kept(questionOf(0), stamps, stamps.ask([], 0), []).weight
+
 /** What a Map makes of it, with entries that weigh as much. */
 function lru(): Cached {
   const kept = new Map<number, number>()
@@ -85,7 +88,7 @@ function lru(): Cached {
     ask(name, size) {
       const known = kept.get(name)
       kept.delete(name)
-      const weight = known ?? size + 458
+      const weight = known ?? size + besides
       kept.set(name, weight)
       if (known !== undefined) return true
       bytes += weight

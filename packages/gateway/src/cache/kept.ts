@@ -7,9 +7,9 @@ import type { Asked, Slots, Stamps } from './stamps.ts'
 
 /**
  * What one takes besides its bytes and slots: the object, its list of slots, its place in the map, the array over its
- * bytes. Measured on Node 24: 450 bytes for one without bytes; less on Bun.
+ * bytes and what the runtime keeps of that. Measured as resident memory: 700 bytes on Node 24, 500 on Bun 1.4.
  */
-const objectBytes = 450
+const objectBytes = 700
 const slotBytes = 8
 
 /** Which of the store's lists it is in. */
