@@ -32,6 +32,7 @@ const arrows: Record<string, readonly string[]> = {
   'packages/gateway/src/session': [
     'packages/wire',
     'packages/gateway/src/cache',
+    'packages/gateway/src/catalogue',
     'packages/gateway/src/exchange',
     'packages/gateway/src/origin',
     'packages/gateway/src/sql',

@@ -118,7 +118,11 @@ async function start(options: Options, stopped: AbortSignal): Promise<void> {
 async function ownDatabase(options: Options, stopped: AbortSignal, onSpawn: (pid: number) => void) {
   const dataFolder = clusterOf(options.folder)
   const postgres = await fromPort(options.databasePort, port =>
-    startPostgres({ dataFolder, takeOver: true, port, signal: stopped, onSpawn }),
+    // So that the gateway hears what others change.
+    startPostgres({
+      ...{ dataFolder, takeOver: true, port, signal: stopped, onSpawn },
+      settings: { wal_level: 'logical' },
+    }),
   )
   try {
     const onProgress = progressBar('Making the data set', process.stdout)

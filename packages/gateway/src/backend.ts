@@ -135,6 +135,7 @@ export class Backend {
     this.limit.max = options.connectionLimit
     const moved = JSON.stringify(whereOf(before)) !== JSON.stringify(whereOf(options))
     if (moved) this.#reopenOwn()
+    for (const reads of this.#reads.values()) reads.update(options.caching, options.invalidation)
     for (const place of this.#places.values()) {
       const { pool, user, database } = place
       place.sessions = null
@@ -220,7 +221,7 @@ export class Backend {
 
   /** The cache of a database; null if nothing is cached. */
   readsOf(database: string): DatabaseReads | null {
-    const { cache, clock, random } = this.#surroundings
+    const { cache, clock, log, random } = this.#surroundings
     const { caching, invalidation: stream, names, origin } = this.#options
     if (cache === null || caching.disabled) return null
     let reads = this.#reads.get(database)
@@ -229,6 +230,14 @@ export class Backend {
         ...{ shared: cache, database, origin: JSON.stringify([names, origin.addresses]), caching, stream },
         ...{ clock, random, reach: this.#reachOf(database) },
         query: sql => this.#controlOf(database).query(sql),
+        onStatus: ({ phase, losses }) => {
+          if (phase.at === 'running' && losses > 0)
+            log?.info('changes by others are told again', { database })
+          else if (phase.at === 'waiting')
+            log?.warn("changes by others can't be told", {
+              ...{ database, cause: phase.cause, hint: phase.hint ?? undefined },
+            })
+        },
       })
       this.#reads.set(database, reads)
     }

@@ -22,8 +22,8 @@ export interface CachedDatabaseOptions {
   readonly database: string
   readonly query: Query
   /** `catalog_refresh` and `cache_stable`. */
-  readonly refreshMs: number
-  readonly stable: boolean
+  readonly refreshMs: () => number
+  readonly stable: () => boolean
   readonly stamps: Stamps
   /** Of all databases. */
   readonly contexts: Contexts
@@ -116,7 +116,7 @@ export class CachedDatabase {
     if (searchPath === null) return null
     const named = [...settings, ['role', role], ['search_path', searchPath.join('\0')]] as const
     const context: Context = {
-      names: readAs({ catalogue, searchPath, role, stable }),
+      names: readAs({ catalogue, searchPath, role, stable: stable() }),
       number: contexts.numberOf({ origin, database, sessionUser, settings: named }),
     }
     this.#contexts.set(key, context)

@@ -6,7 +6,8 @@
  */
 import about from '../package.json' with { type: 'json' }
 import { ConfigError, readConfig } from './config/index.ts'
-import { Gateway } from './gateway.ts'
+import { Gateway, type OriginOptions } from './gateway.ts'
+import { SharedCache } from './read-cache.ts'
 import { Plans } from './sql/plans.ts'
 import { Log } from './telemetry/log.ts'
 import { systemClock } from './transport/clock.ts'
@@ -42,11 +43,17 @@ export async function embedGateway({ origin, listen, folder }: EmbedOptions): Pr
   const plans = await Plans.load()
   const certificate = config.certificate ?? (await selfSignedCertificate())
   const gateway = new Gateway(
-    { ...config, tls: { side: 'server', ...certificate }, shutdownTimeoutMs, version: about.version },
+    {
+      ...config,
+      origins: config.origins.map(publishing),
+      tls: { side: 'server', ...certificate },
+      shutdownTimeoutMs,
+      version: about.version,
+    },
     {
       ...{ transport: nodeTransport, clock: systemClock, lookup: systemLookup, random: Math.random },
       log: new Log(config.logLevel, line => process.stderr.write(line)),
-      cache: null,
+      cache: new SharedCache(plans.parser, config.cache),
       planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
     },
   )
@@ -58,5 +65,11 @@ export async function embedGateway({ origin, listen, folder }: EmbedOptions): Pr
   const stop = () => gateway.stop()
   return { url: url.href, port: gateway.address.port, stop, [Symbol.asyncDispose]: stop }
 }
+
+/** Here the gateway may make what it needs in the database. */
+const publishing = (origin: OriginOptions): OriginOptions => ({
+  ...origin,
+  invalidation: { ...origin.invalidation, mayChange: true },
+})
 
 export { ConfigError }

@@ -206,7 +206,9 @@ export class Gateway {
       mode: userModes.get(user) ?? databaseModes.get(database) ?? mode,
       planOf: this.#surroundings.planOf,
       suspects: backend.suspectsOf(database),
-      reads: backend.readsOf(database),
+      get reads() {
+        return backend.readsOf(database)
+      },
       listener: () => backend.listenerOf(database),
       signal: (by, signal, processId) => this.#signal(by, signal, processId),
       cancel: server => backend.cancel(server),

@@ -68,49 +68,58 @@ export interface DatabaseReadsOptions {
   readonly database: string
   readonly query: Query
   readonly reach: Reach
+  /** May be changed. */
   readonly caching: CachingOptions
   readonly stream: StreamOptions
   readonly clock: Clock
   readonly random: () => number
+  /** The stream runs, or it does not and why. */
+  onStatus?(status: InvalidationStatus): void
 }
 
 export class DatabaseReads implements ReadCache, InvalidationSink {
-  readonly #options: DatabaseReadsOptions
+  #options: DatabaseReadsOptions
   readonly #answers: Answers
   readonly #database: CachedDatabase
-  readonly #invalidation: Invalidation
-  #mode: 'stream' | 'age' | 'off'
+  #invalidation: Invalidation
+  #clients = 0
+  #mode: 'stream' | 'age' | 'off' = 'off'
   #covered: ReadonlySet<Oid> = new Set()
   /** By table: null if its changes are told, else why not. */
   readonly #untold = new Map<Oid, string | null>()
   #untoldOf: Catalogue | null = null
 
   constructor(options: DatabaseReadsOptions) {
-    const { shared, caching, stream, clock, random, reach } = options
+    const { shared } = options
     this.#options = options
     this.#answers = shared.cache.database(JSON.stringify([options.origin, options.database]))
-    this.#mode = caching.withoutStream === 'age' ? 'age' : 'off'
-    this.#invalidation = new Invalidation({
-      ...{ ...stream, reach, clock, random, sink: this },
-      known: {
-        keyOf: relation => {
-          const known = this.#catalogue?.relation(relation)
-          return known && hasRowSlots(known) ? known.primaryKey : null
-        },
-        ancestorsOf: relation => this.#catalogue?.ancestors(relation) ?? [],
-      },
-      onChange: status => this.#onStatus(status),
-    })
     this.#database = new CachedDatabase({
       ...options,
-      ...{ refreshMs: stream.refreshMs, stable: caching.stable },
+      refreshMs: () => this.#options.stream.refreshMs,
+      stable: () => this.#options.caching.stable,
       ...{ stamps: this.#answers.stamps, contexts: shared.cache.contexts },
       onOpaque: number => this.#invalidation.opaque(number),
     })
+    this.#invalidation = this.#makeInvalidation()
+  }
+
+  /** Takes other options. What was kept is not what they would have kept. */
+  update(caching: CachingOptions, stream: StreamOptions): void {
+    const before = this.#options
+    if (JSON.stringify([before.caching, before.stream]) === JSON.stringify([caching, stream])) return
+    this.#options = { ...before, caching, stream }
+    this.#invalidation.close()
+    this.#covered = new Set()
+    this.#untold.clear()
+    this.#invalidation = this.#makeInvalidation()
+    this.#invalidation.clients = this.#clients
+    this.#answers.stamps.bumpEpoch()
+    this.#database.forgetSchema()
   }
 
   /** How many clients the database has. */
   set clients(count: number) {
+    this.#clients = count
     this.#invalidation.clients = count
   }
 
@@ -218,11 +227,30 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
     this.#answers.stamps.bumpEpoch()
   }
 
+  #makeInvalidation(): Invalidation {
+    const { caching, clock, random, reach, stream } = this.#options
+    this.#mode = caching.withoutStream ?? 'off'
+    this.#answers.told = false
+    return new Invalidation({
+      ...{ ...stream, reach, clock, random, sink: this },
+      known: {
+        keyOf: relation => {
+          const known = this.#catalogue?.relation(relation)
+          return known && hasRowSlots(known) ? known.primaryKey : null
+        },
+        ancestorsOf: relation => this.#catalogue?.ancestors(relation) ?? [],
+      },
+      onChange: status => this.#onStatus(status),
+    })
+  }
+
   get #catalogue(): Catalogue | null {
     return this.#database.catalogue(this.now)
   }
 
-  #onStatus({ phase, everRan }: InvalidationStatus): void {
+  #onStatus(status: InvalidationStatus): void {
+    const { phase, everRan } = status
+    this.#options.onStatus?.(status)
     const { withoutStream } = this.#options.caching
     const wasPossible = everRan || phase.at !== 'waiting' || phase.possible
     this.#mode = phase.at === 'running' ? 'stream' : (withoutStream ?? (wasPossible ? 'off' : 'age'))

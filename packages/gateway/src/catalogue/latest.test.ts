@@ -22,7 +22,7 @@ function latest() {
       const results = await client.query({ text: sql, rowMode: 'array' })
       return [results].flat().flatMap(({ rows }) => rows as (string | null)[][])
     },
-    refreshMs,
+    refreshMs: () => refreshMs,
     onChange: () => {
       lab.changes++
     },

@@ -18,7 +18,7 @@ import { readCatalogue } from './read.ts'
 export interface LatestOptions {
   readonly query: Query
   /** How often the fingerprint is asked for, and so how old a change may be that nobody told of. */
-  readonly refreshMs: number
+  readonly refreshMs: () => number
   /** Something has changed that answers and descriptions may depend on. */
   onChange(): void
 }
@@ -47,7 +47,7 @@ export class LatestCatalogue {
   /** The catalogue; null while it is not known. */
   get(now: number): Catalogue | null {
     this.#askedForAt = now
-    if (this.#known !== null && now - this.#sureAt <= 2 * this.#options.refreshMs) return this.#known
+    if (this.#known !== null && now - this.#sureAt <= 2 * this.#options.refreshMs()) return this.#known
     this.sweep(now)
     return null
   }
@@ -62,7 +62,7 @@ export class LatestCatalogue {
 
   /** What a timer does from time to time. */
   sweep(now: number): void {
-    const { refreshMs } = this.#options
+    const refreshMs = this.#options.refreshMs()
     const isAskedFor = now - this.#askedForAt <= 2 * refreshMs
     const isDue = this.#known ? now - this.#askedAt >= refreshMs : true
     if (!this.#asking && isAskedFor && isDue && now >= this.#notBefore) void this.#ask(now)

@@ -7,6 +7,7 @@
  */
 import { ConfigError, type Flags, type GatewayConfig, readConfig } from '../config/index.ts'
 import { Gateway, type GatewayOptions } from '../gateway.ts'
+import { SharedCache } from '../read-cache.ts'
 import { Plans } from '../sql/plans.ts'
 import { Log } from '../telemetry/log.ts'
 import { systemLookup } from '../transport/lookup.ts'
@@ -58,8 +59,7 @@ async function serve(flags: Flags): Promise<number> {
   const options = await gatewayOptions(config)
   const gateway = new Gateway(options, {
     ...{ transport: await transportHere(), clock: clockHere, lookup: systemLookup, random: Math.random, log },
-    // Until the stream tells of others' writes.
-    cache: null,
+    cache: new SharedCache(plans.parser, config.cache),
     planOf: (bytes, start, end, asciiSafe) => plans.planOf(bytes, start, end, asciiSafe),
   })
   await gateway.start().catch(error => {
