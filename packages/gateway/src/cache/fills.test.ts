@@ -1,7 +1,7 @@
 import { commandComplete, dataRow, errorResponse, readyForQuery, rowDescription } from '@sluice/wire'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Entry } from './entry.ts'
-import { type Fill, Fills, type FillWaiter, patienceMs } from './fills.ts'
+import { type Fill, Fills, type FillWaiter, largeMs, patienceMs } from './fills.ts'
 import { Key } from './key.ts'
 import { makeCounters, Stamps } from './stamps.ts'
 
@@ -183,6 +183,18 @@ describe('a fill that takes long', () => {
     answer(second)
     expect(leaver.heard).toEqual([])
   })
+})
+
+test('an answer that was too large is not waited for again for a while, nor copied', () => {
+  const large = dataRow(['x'.repeat(300)])
+  begin('SELECT n FROM t', simple, 0).onBytes(large)
+  for (const at of [1, largeMs - 1]) {
+    const next = begin('SELECT n FROM t', simple, at)
+    expect(found()).toBeNull()
+    expect(answer(next)).toBe('oversized')
+  }
+  expect(answer(begin('SELECT n FROM t', simple, largeMs))).toBeNull()
+  expect(kept).toHaveLength(1)
 })
 
 test('copies on their way share one allowance', () => {

@@ -14,6 +14,8 @@
  * A fill that takes long may be long, or stuck on its connection. After `patienceMs`, and again each time that has
  * passed, one of those who wait asks by itself; the others wait on, for its fill.
  *
+ * Who waits for an answer that turns out to be too large has waited for nothing: for a while nobody does so again.
+ *
  * Whoever joins asked after the fill did, so its stamp must be current then, and need not be later: a change that comes
  * after the question may or may not be in the answer.
  */
@@ -31,6 +33,11 @@ export interface FillWaiter {
 
 export const patienceMs = 1_000
 
+/** For so long an answer that was too large is not expected to be smaller. */
+export const largeMs = 60_000
+/** Of more large ones the first is forgotten. */
+const mostLarge = 1_000
+
 export interface FillsOptions {
   /** The largest answer that is kept: RowDescription to CommandComplete, in bytes. */
   readonly maxResultBytes: number
@@ -42,6 +49,8 @@ export class Fills {
   readonly #options: FillsOptions
   readonly #allowance: Allowance
   readonly #joinable = new Map<number, Fill>()
+  /** By hash: until when an answer is taken to be too large. */
+  readonly #largeUntil = new Map<number, number>()
 
   constructor(options: FillsOptions) {
     this.#options = options
@@ -67,6 +76,10 @@ export class Fills {
     const tee = new Tee(form.simple, this.#options.maxResultBytes, this.#allowance)
     const onOver = (over: Fill) => this.#remove(over)
     const fill = new Fill(key.copy(), asked, { form, stamps, tee, keep, onOver })
+    if (this.#isLarge(fill)) {
+      fill.refuse('oversized')
+      return fill
+    }
     const before = this.get(key)
     if (before?.relayed && form.describes) before.handOver(fill)
     this.#joinable.set(key.hash, fill)
@@ -79,7 +92,16 @@ export class Fills {
   }
 
   #remove(fill: Fill): void {
-    if (this.#joinable.get(fill.question.hash) === fill) this.#joinable.delete(fill.question.hash)
+    const { asked, question, refusal } = fill
+    if (this.#joinable.get(question.hash) === fill) this.#joinable.delete(question.hash)
+    if (refusal !== 'oversized' || this.#isLarge(fill)) return
+    const [first] = this.#largeUntil.keys()
+    if (this.#largeUntil.size >= mostLarge) this.#largeUntil.delete(first!)
+    this.#largeUntil.set(question.hash, asked.at + largeMs)
+  }
+
+  #isLarge({ asked, question }: Fill): boolean {
+    return asked.at < (this.#largeUntil.get(question.hash) ?? Number.NEGATIVE_INFINITY)
   }
 }
 
@@ -129,6 +151,11 @@ export class Fill {
     const { asked } = this
     const { stamps } = this.#parts
     return stamps.current(asked.stamp, asked.slots) && stamps.seen(asked.opaque)
+  }
+
+  /** Why the answer is not kept; null as long as it may be. */
+  get refusal(): Refusal | null {
+    return this.#parts.tee.refusal
   }
 
   /** One who waited was told to ask by itself, and is about to. */
@@ -183,7 +210,12 @@ export class Fill {
 
   /** The answer will not come. Again is harmless. */
   onLost(): void {
-    this.#parts.tee.refuse('lost')
+    this.refuse('lost')
+  }
+
+  /** The answer is not to be kept, nor waited for. */
+  refuse(refusal: Refusal): void {
+    this.#parts.tee.refuse(refusal)
     this.#leaveAlone()
   }
 

@@ -42,7 +42,7 @@ describe('what has become of questions', () => {
 test('an answer that is too large has a word of its own; every refusal has its sentence', () => {
   expect(outcomeOf('oversized')).toEqual({
     status: 'oversizedresult',
-    why: 'the answer is larger than max_result_size, or than what is left of cache_size',
+    why: 'the answer is larger than max_result_size, or was when it was asked for last',
   })
   expect(outcomeOf('notice').status).toBe('uncacheable')
 })

@@ -116,7 +116,8 @@ const whys: Readonly<Record<Refusal, string>> = {
   several: 'the answer holds more than one result',
   other: 'the answer is not one of rows',
   transaction: 'it ran in a transaction',
-  oversized: 'the answer is larger than max_result_size, or than what is left of cache_size',
+  oversized: 'the answer is larger than max_result_size, or was when it was asked for last',
+  crowded: 'other answers on their way take all that cache_size leaves for them',
   changed: 'what it depends on changed while it was asked for',
   lost: 'the answer did not come to its end',
 }

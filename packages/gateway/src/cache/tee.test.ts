@@ -117,12 +117,12 @@ describe('an answer that is too large', () => {
     expect(tee.refusal).toBe('oversized')
   })
 
-  test('is also one for which the allowance of all copies is spent; what was copied is given back', () => {
+  test('for what all copies may take is none for itself; what was copied is given back', () => {
     const allowance = { left: encode('TDD').length }
     const [one, other] = [makeTee(true, 1_000, allowance), makeTee(true, 1_000, allowance)]
     one.feed(encode('TD'))
     other.feed(encode('TDD'))
-    expect(other.refusal).toBe('oversized')
+    expect(other.refusal).toBe('crowded')
     one.feed(encode('D'))
     expect(one.refusal).toBeNull()
     one.refuse('lost')

@@ -40,6 +40,8 @@ export type Refusal =
   | 'other'
   | 'transaction'
   | 'oversized'
+  /** Other copies on their way have taken all the room. */
+  | 'crowded'
   /** What it depends on has changed since it was asked for. */
   | 'changed'
   /** The connection was lost, or the answer was given up. */
@@ -171,10 +173,9 @@ export class Tee {
   /** A copy, so that what is kept does not keep a whole chunk in memory. */
   #copy(chunk: Uint8Array, start: number, end: number): boolean {
     const bytes = end - start
-    if (this.#length + bytes > this.#mostBytes || bytes > this.#allowance.left) {
-      this.refuse('oversized')
-      return false
-    }
+    if (this.#length + bytes > this.#mostBytes) this.refuse('oversized')
+    else if (bytes > this.#allowance.left) this.refuse('crowded')
+    if (this.refusal !== null) return false
     this.#allowance.left -= bytes
     this.#parts.push(chunk.slice(start, end))
     this.#length += bytes
