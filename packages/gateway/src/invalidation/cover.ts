@@ -246,6 +246,7 @@ export class Cover implements TransactionSink {
   #onPublication(looked: Looked): void {
     switch (looked.is) {
       case 'changing':
+      case 'same':
         break
       case 'failed':
         this.#fail(looked.failure)

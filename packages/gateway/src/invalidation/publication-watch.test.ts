@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest'
 import { PublicationWatch } from './publication-watch.ts'
 
 const server = (more: object = {}) => ({
-  ...{ is: 'server', version: 180_000, walLevel: 'logical', standby: false, slot: true, ddl: null },
+  ...{
+    is: 'server',
+    version: 180_000,
+    walLevel: 'logical',
+    standby: false,
+    slot: true,
+    ddl: null,
+    state: '1',
+  },
   publication: { insert: true, update: true, delete: true, truncate: true, viaRoot: false, allTables: false },
   ...more,
 })
@@ -40,6 +48,22 @@ describe('PublicationWatch', () => {
     expect(watch.deadline()).toBe(1_100)
     watch.hurry()
     expect(watch.deadline()).toBe(-Infinity)
+  })
+
+  test('while the state is the same, nothing is examined; another state, or a hint, leads to an examination', () => {
+    const watch = watching(false)
+    watch.question()
+    watch.answered(rows(server(), table(1, 'a'), published(1)), 0)
+    expect(watch.question()).toMatch(/^SELECT concat_ws/)
+    expect(watch.answered([['1']], 1_000)).toEqual({ is: 'same' })
+    expect(watch.deadline()).toBe(2_000)
+    watch.question()
+    watch.answered([['2']], 2_000)
+    expect(watch.deadline()).toBe(-Infinity)
+    expect(watch.question()).toMatch(/^SELECT json_build_object/)
+    watch.answered(rows(server({ state: '2' }), table(1, 'a'), published(1)), 2_000)
+    watch.hurry()
+    expect(watch.question()).toMatch(/^SELECT json_build_object/)
   })
 
   test('a publication that is missing is made, and looked at', () => {

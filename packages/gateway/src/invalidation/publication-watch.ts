@@ -1,7 +1,7 @@
 /**
  * The publication, looked at again and again, and changed where we may.
  *
- *     due ─examine─▶ fit ───────────────────────▶ due again after `refreshMs`, or when it may have changed
+ *     due ─examine─▶ fit ──▶ after `refreshMs` ─state─▶ the same: as before; another one: due
  *      ▲         ├─▶ missing or incomplete, and we may change it ─change─▶ due at once
  *      └─────────└─▶ unfit, or missing and we may not: failed
  *
@@ -10,7 +10,8 @@
  */
 import type { ErrorFields } from '@sluice/wire'
 import { type Failure, noPublication, refused } from './failure.ts'
-import { examineSql, type Fit, judge, readExamined } from './publication.ts'
+import { type Examined, examineSql, type Fit, judge, readExamined } from './publication.ts'
+import { publicationStateSql } from './publication-state.ts'
 
 export interface PublicationWatchOptions {
   readonly publication: string
@@ -25,6 +26,8 @@ export type Looked =
   /** The server is to be asked again, before anything else. */
   | { readonly is: 'changing' }
   | { readonly is: 'failed'; readonly failure: Failure }
+  /** Nothing is known to have changed; or something has, and it is due. */
+  | { readonly is: 'same' }
   /** `slot`: our replication slot is on this server. */
   | { readonly is: 'fit'; readonly fit: Fit; readonly slot: boolean }
 
@@ -37,7 +40,9 @@ export class PublicationWatch {
   #changes: string[] = []
   #changed = { to: '', at: -Infinity }
   #changeFailed: ErrorFields | null = null
-  #asked: 'examine' | 'change' = 'examine'
+  #asked: 'examine' | 'state' | 'change' = 'examine'
+  /** What was seen when it was found fit; null if it is to be examined, whatever the state is. */
+  #state: string | null = null
   #fit: Fit | null = null
 
   constructor(options: PublicationWatchOptions) {
@@ -55,6 +60,7 @@ export class PublicationWatch {
 
   /** It may have changed. */
   hurry(): void {
+    this.#state = null
     this.#dueAt = -Infinity
   }
 
@@ -62,14 +68,48 @@ export class PublicationWatch {
   question(): string {
     const { publication, slot } = this.#options
     const change = this.#changes.shift()
-    this.#asked = change === undefined ? 'examine' : 'change'
-    return change ?? examineSql(publication, slot)
+    this.#asked = change !== undefined ? 'change' : this.#state !== null ? 'state' : 'examine'
+    switch (this.#asked) {
+      case 'change':
+        return change!
+      case 'state':
+        return `SELECT ${publicationStateSql(publication)}`
+      case 'examine':
+        return examineSql(publication, slot)
+      default:
+        return this.#asked satisfies never
+    }
   }
 
   answered(rows: readonly (readonly (string | null)[])[], now: number): Looked {
-    if (this.#asked === 'change') return { is: 'changing' }
-    const { publication: name, refreshMs } = this.#options
-    const examined = readExamined(rows)
+    switch (this.#asked) {
+      case 'change':
+        return { is: 'changing' }
+      case 'state':
+        return this.#looked(rows[0]![0]!, now)
+      case 'examine':
+        return this.#examined(readExamined(rows), now)
+      default:
+        return this.#asked satisfies never
+    }
+  }
+
+  refused(error: ErrorFields): Looked {
+    if (this.#asked !== 'change') return { is: 'failed', failure: refused(error) }
+    // Another gateway may have been faster, or a lock was not to be had: the next look tells.
+    this.#changes = []
+    this.#changeFailed = error
+    return { is: 'changing' }
+  }
+
+  #looked(state: string, now: number): Looked {
+    if (state === this.#state) this.#dueAt = now + this.#options.refreshMs
+    else this.hurry()
+    return { is: 'same' }
+  }
+
+  #examined(examined: Examined, now: number): Looked {
+    const { publication: name, refreshMs, mayChange } = this.#options
     const judged = judge(name, examined)
     switch (judged.is) {
       case 'unfit':
@@ -83,18 +123,12 @@ export class PublicationWatch {
         this.#fit = judged
         if (this.#mayChange(judged.changes, now)) return { is: 'changing' }
         this.#dueAt = now + refreshMs
+        // What is still to be changed is tried again, though nothing has changed.
+        this.#state = mayChange && judged.changes.length > 0 ? null : examined.state
         return { is: 'fit', fit: judged, slot: examined.slot }
       default:
         return judged satisfies never
     }
-  }
-
-  refused(error: ErrorFields): Looked {
-    if (this.#asked === 'examine') return { is: 'failed', failure: refused(error) }
-    // Another gateway may have been faster, or a lock was not to be had: the next look tells.
-    this.#changes = []
-    this.#changeFailed = error
-    return { is: 'changing' }
   }
 
   /** Whether it is to be changed now; then these statements are what is asked next. */

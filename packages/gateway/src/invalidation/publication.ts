@@ -13,6 +13,7 @@
 import { quoteIdentifier, quoteLiteral } from '../sql/quote.ts'
 import { ddlToldSinceSql } from './ddl.ts'
 import { type Failure, isStandby, tooOld, unfit, walLevel } from './failure.ts'
+import { publicationStateSql } from './publication-state.ts'
 
 /** What is read of an origin. */
 export interface Examined {
@@ -20,6 +21,8 @@ export interface Examined {
   readonly version: number
   readonly walLevel: string
   readonly standby: boolean
+  /** Another one when anything of this has changed. */
+  readonly state: string
   /** The replication slot is on this server. */
   readonly slot: boolean
   /** Since when the event triggers are there; null if they are not. */
@@ -90,6 +93,7 @@ export const examineSql = (
     'standby', pg_is_in_recovery(),
     'slot', EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = ${quoteLiteral(slot)} AND active),
     'ddl', ${ddlToldSinceSql},
+    'state', ${publicationStateSql(publication)},
     'publication', (SELECT json_build_object('insert', pubinsert, 'update', pubupdate, 'delete', pubdelete,
       'truncate', pubtruncate, 'viaRoot', pubviaroot, 'allTables', puballtables)
       FROM pg_publication WHERE pubname = ${quoteLiteral(publication)}))
