@@ -169,6 +169,7 @@ export class Gateway {
       else client.sweep(now)
     }
     for (const backend of this.#backends) backend.sweep(now)
+    this.#surroundings.cache?.cache.sweep(now)
     this.#leaving = this.#leaving.filter(backend => {
       const used = [...this.#clients].some(client => backend.pools.includes(client.options.pool))
       if (used) backend.sweep(now)
