@@ -6,38 +6,12 @@
  * it comes back, so that its answers are not found: a number never means two contexts.
  */
 
-/** Names of parameters that can change what a statement says of the same data, whatever it reads. */
-export const settingsInKey: readonly string[] = [
-  'array_nulls',
-  'bytea_output',
-  'client_encoding',
-  'datestyle',
-  'default_text_search_config',
-  'extra_float_digits',
-  'intervalstyle',
-  'lc_messages',
-  'lc_monetary',
-  'lc_numeric',
-  'lc_time',
-  'quote_all_identifiers',
-  'role',
-  'row_security',
-  'search_path',
-  'session_authorization',
-  'standard_conforming_strings',
-  'timezone',
-  'timezone_abbreviations',
-  'transform_null_equals',
-  'xmlbinary',
-  'xmloption',
-]
-
 export interface Context {
   /** What tells it from the database of the same name at another origin. */
   readonly origin: string
   readonly database: string
   readonly sessionUser: string
-  /** Values by name: those of {@link settingsInKey}, and what else the policies and views of the database can read. */
+  /** Values by name: all on which an answer may depend. */
   readonly settings: Iterable<readonly [name: string, value: string]>
 }
 
