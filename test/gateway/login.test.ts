@@ -217,6 +217,18 @@ describe('TLS at once, without an SSLRequest', () => {
   })
 })
 
+test('who is one too many hears so within TLS, where libpq and drivers take it for the server’s word', async () => {
+  await using full = await startGateway(database.url, {}, { maxClients: 1 })
+  await using inside = await rawClient(full.url)
+  expect(await inside.query('select 1')).toContain('D(1)')
+  for (const url of [full.url, `${full.url}?sslmode=no-verify`]) {
+    const client = new pg.Client(url)
+    await expect(client.connect()).rejects.toMatchObject({
+      ...{ code: '53300', hint: 'Raise max_clients in sluice.toml.' },
+    })
+  }
+})
+
 describe('a client whose login was granted and whose session waits for the origin', () => {
   /** The pool's one connection is in a transaction; what startup parameters mean is asked on it. */
   const crowded = async (maxClients: number) => {

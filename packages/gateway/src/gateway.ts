@@ -99,10 +99,7 @@ export class Gateway {
     this.#listener = await transport.listen(this.#options.listen, socket => {
       const there = this.#clients.size + this.#entering + this.#door.waiting
       if (there < this.#options.maxClients) this.#door.open(socket)
-      else {
-        socket.write(errorResponse(tooManyClients(this.#options.maxClients)))
-        hangUp(socket, clock)
-      }
+      else this.#door.turnAway(socket, tooManyClients(this.#options.maxClients))
     })
     for (const backend of this.#backends) backend.warmUp()
     const sweep = () => {

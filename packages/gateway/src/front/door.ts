@@ -5,7 +5,7 @@
  *                  │ handshake: TLS     │ lookup, prove: accounts     │ cancel: keys
  */
 import { randomBytes } from 'node:crypto'
-import { errorResponse } from '@sluice/wire'
+import { type ErrorFields, errorResponse } from '@sluice/wire'
 import type { Clock } from '../transport/clock.ts'
 import { hangUp } from '../transport/hang-up.ts'
 import type { ServerTls, Socket, SocketHandler } from '../transport/transport.ts'
@@ -28,6 +28,8 @@ export interface DoorOptions {
 export class Door {
   readonly #options: DoorOptions
   readonly #waiting = new Set<Entry>()
+  /** For whom there is no room. */
+  readonly #leaving = new Set<Entry>()
 
   constructor(options: DoorOptions) {
     this.#options = options
@@ -39,28 +41,47 @@ export class Door {
   }
 
   open(socket: Socket): void {
-    const entry = new Entry(socket, this.#options, () => this.#waiting.delete(entry))
+    const entry = new Entry(socket, this.#options, null, () => this.#waiting.delete(entry))
     this.#waiting.add(entry)
+  }
+
+  /**
+   * Lets a client come as far as to hear why it can't come in: before its answer to SSLRequest libpq takes no error for
+   * the server's. A request to cancel is heard as ever. A crowd hears it at once.
+   */
+  turnAway(socket: Socket, why: ErrorFields): void {
+    if (this.#leaving.size >= mostLeaving) {
+      socket.write(errorResponse(why))
+      hangUp(socket, this.#options.clock)
+      return
+    }
+    const entry = new Entry(socket, this.#options, why, () => this.#leaving.delete(entry))
+    this.#leaving.add(entry)
   }
 
   /** Turns away all who are not in yet. */
   close(): void {
-    for (const entry of [...this.#waiting]) entry.end()
+    for (const entry of [...this.#waiting, ...this.#leaving]) entry.end()
   }
 }
+
+/** Each costs a handshake at most, and login_timeout. */
+const mostLeaving = 100
 
 class Entry implements SocketHandler {
   readonly #socket: Socket
   readonly #options: DoorOptions
   readonly #startup: Startup
   readonly #tls: ServerTls | null
+  readonly #turnedAway: ErrorFields | null
   readonly #done: () => void
   readonly #cancelTimer: () => void
   #over = false
 
-  constructor(socket: Socket, options: DoorOptions, done: () => void) {
+  constructor(socket: Socket, options: DoorOptions, turnedAway: ErrorFields | null, done: () => void) {
     this.#socket = socket
     this.#options = options
+    this.#turnedAway = turnedAway
     this.#done = done
     this.#tls = options.tls()
     this.#startup = new Startup({ tls: this.#tls !== null, randomBytes, mockSecret: options.mockSecret })
@@ -110,6 +131,10 @@ class Entry implements SocketHandler {
           this.#handshake(action.alreadyRead)
           break
         case 'lookup':
+          if (this.#turnedAway) {
+            this.#act(this.#startup.found({ refusal: this.#turnedAway }))
+            break
+          }
           this.#options.accounts.lookup(action.user, action.database, this.#socket).then(
             credential => this.#act(this.#startup.found(credential)),
             error => this.#fail(error),
