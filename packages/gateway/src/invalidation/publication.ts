@@ -82,6 +82,9 @@ export interface Fit {
 /**
  * One row for the server, then one for each table and for what the publication has.
  *
+ * Of pg_get_publication_tables a row is read by way of SELECT *: in PostgreSQL 14 it has one column, and would be taken
+ * for that column's value.
+ *
  * @param slot the name of our replication slot
  */
 export const examineSql = (
@@ -103,7 +106,7 @@ export const examineSql = (
           WHERE r.prpubid = p.oid AND r.prrelid IN (SELECT relid UNION ALL SELECT pg_partition_ancestors(relid))),
         (SELECT string_agg(i.inhparent || ':' || i.xmin, ' ' ORDER BY i.inhparent) FROM pg_inherits i
           WHERE i.inhrelid IN (SELECT pg_partition_ancestors(relid)))))
-    FROM pg_publication p, LATERAL (SELECT to_jsonb(t) AS t FROM pg_get_publication_tables(p.pubname::text) t) t,
+    FROM pg_publication p, LATERAL (SELECT to_jsonb(t) AS t FROM (SELECT * FROM pg_get_publication_tables(p.pubname::text)) t) t,
       LATERAL (SELECT (t->>'relid')::oid AS relid) r
     WHERE p.pubname = ${quoteLiteral(publication)}
   UNION ALL SELECT json_build_object('is', 'table', 'oid', c.oid::bigint, 'schema', n.nspname, 'name', c.relname,
