@@ -165,6 +165,14 @@ describe('a fill that takes long', () => {
     expect(heard()).toEqual([1, 1, 1])
   })
 
+  test('lets those who wait ask also when a newer one, after a change, is what others join', () => {
+    const waiter = joined(begin())
+    stamps.bump(stamps.table(1))
+    begin()
+    fills.sweep(patienceMs)
+    expect(waiter.heard).toEqual(['ask yourself'])
+  })
+
   test('hands nobody over to one without the description that was asked for', () => {
     const fill = begin()
     const waiters = [joined(fill), joined(fill)]

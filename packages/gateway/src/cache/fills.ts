@@ -48,6 +48,8 @@ export interface FillsOptions {
 export class Fills {
   readonly #options: FillsOptions
   readonly #allowance: Allowance
+  readonly #underWay = new Set<Fill>()
+  /** By hash: of several with one question the newest. */
   readonly #joinable = new Map<number, Fill>()
   /** By hash: until when an answer is taken to be too large. */
   readonly #largeUntil = new Map<number, number>()
@@ -63,7 +65,7 @@ export class Fills {
   }
 
   get size(): number {
-    return this.#joinable.size
+    return this.#underWay.size
   }
 
   /** The fill that answers this question, if one is under way. */
@@ -82,17 +84,19 @@ export class Fills {
     }
     const before = this.get(key)
     if (before?.relayed && form.describes) before.handOver(fill)
+    this.#underWay.add(fill)
     this.#joinable.set(key.hash, fill)
     return fill
   }
 
   /** From time to time: of those who wait for long, one asks by itself. */
   sweep(now: number): void {
-    for (const fill of [...this.#joinable.values()]) fill.relay(now)
+    for (const fill of [...this.#underWay]) fill.relay(now)
   }
 
   #remove(fill: Fill): void {
     const { asked, question, refusal } = fill
+    this.#underWay.delete(fill)
     if (this.#joinable.get(question.hash) === fill) this.#joinable.delete(question.hash)
     if (refusal !== 'oversized' || this.#isLarge(fill)) return
     const [first] = this.#largeUntil.keys()
