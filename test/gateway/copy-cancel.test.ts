@@ -206,6 +206,15 @@ describe('cancel', () => {
     expect(await b.query('select 1')).toContain('D(1)')
   })
 
+  test('is heard although max_clients are there', async () => {
+    await using full = await startGateway(database.url, {}, { maxClients: 1 })
+    await using inside = await rawClient(full.url)
+    inside.send(query('select pg_sleep(30)'))
+    await sleeping()
+    await cancel(inside)
+    expect(await inside.ready()).toEqual(['T(pg_sleep)', 'E 57014', 'Z I'])
+  })
+
   test('ends the wait of a client that waits', async () => {
     await b.query('begin')
     a.send(parse('', 'select 1'), bind('', ''), execute(), sync())
