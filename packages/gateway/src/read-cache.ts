@@ -13,6 +13,7 @@ import type { Fill, Form } from './cache/fills.ts'
 import type { Freshness } from './cache/freshness.ts'
 import type { Key } from './cache/key.ts'
 import type { Asked, Stamps } from './cache/stamps.ts'
+import type { Tallies } from './cache/status.ts'
 import { CachedDatabase, type Context } from './cached-database.ts'
 import { type Catalogue, type Oid, type Query, whyUnseen } from './catalogue/index.ts'
 import type { Reach } from './invalidation/connections.ts'
@@ -158,6 +159,10 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
 
   get key(): Key {
     return this.#options.shared.cache.key
+  }
+
+  get tallies(): Tallies {
+    return this.#options.shared.cache.tallies
   }
 
   get now(): number {

@@ -27,14 +27,13 @@ beforeEach(async () => {
   ;[a, b] = (await Promise.all([rawClient(gateway.url), rawClient(gateway.url)])) as [RawClient, RawClient]
   // The catalogue is read when the first one asks.
   let v = 0
-  await expect
-    .poll(async () => {
-      await set(++v)
-      const before = await a.query(read)
-      await set(++v)
-      return (await a.query(read)).join() === before.join()
-    })
-    .toBe(true)
+  const isKept = async () => {
+    await set(++v)
+    const before = await a.query(read)
+    await set(++v)
+    return (await a.query(read)).join() === before.join()
+  }
+  await expect.poll(isKept, { timeout: 20_000 }).toBe(true)
   await a.query('update t set v = 0')
   return async () => {
     for (const client of [a, b]) client.destroy()
@@ -216,14 +215,14 @@ test('of many who ask the same, one asks the origin', async () => {
   const holder = await rawClient(database.url)
   await holder.query('begin; lock table t')
   for (const client of [a, b]) client.send(query(count))
-  await expect.poll(waiting).toBe(1)
+  await expect.poll(waiting, { timeout: 20_000 }).toBe(1)
   await holder.query('commit')
   for (const client of [a, b]) expect(await client.ready()).toEqual(answer(1))
   await holder.query('begin; lock table t')
   await a.query('update other set id = id')
   a.send(query(`${count} where id > 0`))
   b.send(query(`${count} where id > 0`))
-  await expect.poll(waiting).toBe(1)
+  await expect.poll(waiting, { timeout: 20_000 }).toBe(1)
   a.destroy()
   await holder.query('commit')
   expect(await b.ready()).toEqual(answer(1))
@@ -236,3 +235,46 @@ async function waiting(): Promise<number> {
   )
   return row.n
 }
+
+describe('what the last question came to', () => {
+  const status = async () => (await a.query('show sluice.cache_status'))[1]
+
+  test('is told in the same session, with its reason', async () => {
+    expect(await status()).toMatch(/^D\(notaquery: /)
+    await a.query(read)
+    await a.query(read)
+    expect(await status()).toMatch(/^D\(hit: the answer is \d+ ms old\)/)
+    expect(await status()).toMatch(/^D\(hit: /)
+    await a.query('select now()')
+    expect(await status()).toMatch(/^D\(volatile: .*now/)
+    await a.query('update t set v = 0')
+    expect(await status()).toMatch(/^D\(notaquery: /)
+    await a.query(`${read} /* sluice: no-cache */`)
+    expect(await status()).toMatch(/^D\(disabled: .*no-cache/)
+    await a.query(`${read} /* sluice: max_age=soon */`)
+    expect(await status()).toMatch(/^D\(uncacheable: .*max_age=soon/)
+    await a.query('begin')
+    await a.query(read)
+    expect(await status()).toMatch(/^D\(transaction: /)
+    await a.query('commit')
+    await a.query('set sluice.cache = off')
+    await a.query(read)
+    expect(await status()).toBe('D(disabled: sluice.cache is off)')
+  })
+
+  test('in the extended protocol, too', async () => {
+    a.send(...unnamed)
+    await a.ready()
+    a.send(...unnamed)
+    await a.ready()
+    a.send(parse('', 'show sluice.cache_status'), bind('', ''), execute(), sync())
+    expect((await a.ready())[2]).toMatch(/^D\(hit: /)
+  })
+})
+
+test('a comment says how old an answer may be', async () => {
+  const young = `${read} /* sluice: max_age=0 */`
+  await a.query(young)
+  await set(1)
+  expect(await a.query(young)).toEqual(answer(1))
+})

@@ -60,7 +60,7 @@ test.each([
   expect(await keeps(read)).toBe(true)
   const before = await client.query(read)
   await database.query(write)
-  await expect.poll(() => client.query(read)).not.toEqual(before)
+  await expect.poll(() => client.query(read), { timeout: 20_000 }).not.toEqual(before)
   expect(await keeps(read)).toBe(true)
 })
 
@@ -72,6 +72,6 @@ test('DDL by others counts within catalog_refresh', async () => {
   expect(await keeps('select * from child')).toBe(true)
   await database.query('alter table child add w int')
   await expect
-    .poll(async () => (await client.query('select * from child'))[0], { timeout: 5_000 })
+    .poll(async () => (await client.query('select * from child'))[0], { timeout: 20_000 })
     .toBe('T(id,parent,w)')
 })

@@ -13,11 +13,15 @@
  *
  * Not here: when that is, and what is done then (session.ts); answers (cache/); verdicts (sql/reading/).
  */
+
+import { directiveOf } from '../cache/directives.ts'
 import type { Entry } from '../cache/entry.ts'
 import type { Fill, Form } from '../cache/fills.ts'
 import type { Freshness } from '../cache/freshness.ts'
 import type { Key } from '../cache/key.ts'
 import type { Asked, Slots, Stamps } from '../cache/stamps.ts'
+import { type Outcome, outcomeOf, type Status, type Tallies } from '../cache/status.ts'
+import type { Refusal } from '../cache/tee.ts'
 import type { Catalogue, Oid } from '../catalogue/index.ts'
 import type { Values } from '../origin/values.ts'
 import type { StatementPlan } from '../sql/plan.ts'
@@ -32,6 +36,7 @@ export interface ReadCache {
   readonly readings: Readings
   readonly writings: Writings
   readonly stamps: Stamps
+  readonly tallies: Tallies
   /** The question that is being asked: of all sessions, for only one at a time asks. */
   readonly key: Key
   readonly now: number
@@ -59,7 +64,23 @@ export interface Text {
   readonly typesEnd: number
 }
 
-export type Found = { readonly refused: string } | { readonly found: Entry | Fill | null }
+/** Outcomes that need no statement to be told. */
+const asIs = (status: Status, why: string): Outcome => ({ status, why })
+const isOff = asIs('disabled', 'sluice.cache is off')
+const isUnknown = asIs('uncacheable', 'what names mean in this database is being read')
+const isTooLong = asIs('uncacheable', 'the statement and its values are too long to be a key')
+const isMiss = asIs(
+  'miss',
+  'no answer was there: the origin was asked, and its answer is kept if nothing speaks against it',
+)
+const isStale = asIs('miss', 'the answer that was there is too old: this client fetches another')
+const isJoined = asIs('miss', 'another client had asked the same: its answer was given to both')
+export const inTransaction = asIs('transaction', 'it runs in a transaction')
+export const inOwnSession = asIs(
+  'uncacheable',
+  'the session holds what makes its answers its own, as a temporary table does',
+)
+const nothingAsked = asIs('uncacheable', 'nothing was asked before')
 
 const noTypes: readonly number[] = []
 
@@ -71,6 +92,10 @@ export class CachedReads {
   #told: Values | null = null
   /** Of the unit that was looked up last and is about to be sent. */
   #slots: Slots | null = null
+  /** What the last question came to, and the one that is asked now. */
+  #outcome = nothingAsked
+  #next: Outcome | null = null
+  #text: Text | null = null
 
   constructor(cache: ReadCache, user: string) {
     this.#cache = cache
@@ -86,24 +111,45 @@ export class CachedReads {
     return this.#cache.contextOf(this.#askingFor(wants, told))?.names ?? null
   }
 
-  /** Looks a unit up: a Query, or a run whose statement is this text. */
-  find(unit: ReadUnit, text: Text, wants: Values, told: Values): Found {
+  /** For SHOW sluice.cache_status. */
+  get outcome(): Outcome {
+    return this.#outcome
+  }
+
+  /** Why the next statement is not looked up. */
+  refuse(text: Text, outcome: Outcome): null {
+    this.#text = text
+    this.#next = outcome
+    return null
+  }
+
+  /**
+   * Looks a unit up: a Query, or a run whose statement is this text.
+   *
+   * @returns null if the origin is to be asked
+   */
+  find(unit: ReadUnit, text: Text, wants: Values, told: Values): Entry | Fill | null {
     const cache = this.#cache
     this.#slots = null
+    const refuse = (outcome: Outcome) => this.refuse(text, outcome)
     const asking = this.#askingFor(wants, told)
-    if (asking.off) return { refused: 'sluice.cache is off' }
-    if (asking.refused !== null) return { refused: asking.refused }
+    if (asking.off) return refuse(isOff)
+    if (asking.refused !== null) return refuse(asIs('uncacheable', asking.refused))
     const context = cache.contextOf(asking)
-    if (context === null) return { refused: 'the catalogue is being read' }
+    if (context === null) return refuse(isUnknown)
+    const directive = directiveOf(text.bytes, text.start, text.end)
+    if (directive.says === 'no-cache') return refuse(asIs('disabled', 'its comment says no-cache'))
+    if (directive.says === 'nonsense') return refuse(asIs('uncacheable', directive.why))
     const types = text.typesEnd > text.end ? typesOf(text) : noTypes
     const verdict = cache.readings.verdictOn(text.bytes, text.start, text.end, context.names, types)
-    if (!verdict.cacheable) return { refused: verdict.why }
+    if (!verdict.cacheable) return refuse(verdict)
     const values = unit.kind === 'run' ? new BoundValues(unit.bytes, unit.valuesStart, unit.valuesEnd) : null
     const depends = cache.readings.dependencies(number => values?.value(number) ?? null)
-    if ('cacheable' in depends) return { refused: depends.why }
+    if ('cacheable' in depends) return refuse(depends)
     const read = [...depends.tables, ...depends.rows.map(({ relation }) => relation)]
     const freshness = cache.freshnessOf(context.names.catalogue, read)
-    if (typeof freshness === 'string') return { refused: freshness }
+    if (typeof freshness === 'string') return refuse(asIs('uncacheable', freshness))
+    const wanted = directive.says === 'freshness' ? { ...freshness, ...directive.freshness } : freshness
     const { key, stamps } = cache
     key.begin(context.number)
     key.add(text.bytes, text.start, text.end)
@@ -112,15 +158,20 @@ export class CachedReads {
       key.add(unit.bytes, unit.valuesStart, unit.valuesEnd)
     }
     key.end()
-    if (key.tooLong) return { refused: 'the statement and its values are too long' }
+    if (key.tooLong) return refuse(isTooLong)
     const slots = depends.tables.map(table => stamps.table(table))
     for (const { relation, key: row } of depends.rows)
       slots.push(stamps.row(relation, row), stamps.anyRow(relation))
     this.#slots = slots
-    const found = cache.find(describes(unit), freshness)
+    this.#text = text
+    const found = cache.find(describes(unit), wanted)
     // Of those who hear what is old, one fetches another.
-    const isFetched = found?.is === 'hit' && found.stale && found.takeLease(cache.now)
-    return { found: isFetched ? null : found }
+    if (found?.is === 'hit' && found.stale && found.takeLease(cache.now)) {
+      this.#next = isStale
+      return null
+    }
+    this.#next = found ? isJoined : isMiss
+    return found
   }
 
   /** The unit that was looked up is being sent, in the same breath. */
@@ -133,9 +184,41 @@ export class CachedReads {
     return this.#cache.begin(form, stamps.ask(slots, now))
   }
 
-  /** It is not sent now. */
+  /** What was looked up or refused is not what is sent next. */
   forget(): void {
     this.#slots = null
+    this.#next = null
+  }
+
+  /** The statement that was looked up, or refused, is sent. */
+  onSent(): void {
+    if (this.#next !== null) this.#count(this.#next)
+  }
+
+  /** It was answered by what was kept, or by what another client had asked for. */
+  onSaid({ stale, askedAt, tookMs }: Entry, joined: boolean): void {
+    if (joined) this.#count(isJoined)
+    else {
+      const ageMs = Math.round(this.#cache.now - askedAt)
+      this.#count(
+        stale
+          ? asIs('stale', `the answer is ${ageMs} ms old, and another client fetches a new one`)
+          : asIs('hit', `the answer is ${ageMs} ms old`),
+        tookMs,
+      )
+    }
+  }
+
+  /** The origin's answer is not kept, and why. */
+  onRefused(refusal: Refusal): void {
+    this.#outcome = outcomeOf(refusal)
+  }
+
+  #count(outcome: Outcome, savedMs: number = 0): void {
+    const text = this.#text
+    this.#outcome = outcome
+    this.#next = null
+    if (text) this.#cache.tallies.count(outcome.status, text.plan, () => textOf(text), savedMs)
   }
 
   #askingFor(wants: Values, told: Values): Asking {
@@ -151,6 +234,9 @@ export class CachedReads {
 /** The client is to hear what the result is like. */
 const describes = ({ kind, steps }: ReadUnit): boolean =>
   kind === 'query' || steps.includes('portal described')
+
+const textOf = ({ bytes, start, end }: Text) =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString()
 
 /** The parameter types that a Parse declares. */
 export function typesOf({ bytes, end, typesEnd }: Pick<Text, 'bytes' | 'end' | 'typesEnd'>): number[] {

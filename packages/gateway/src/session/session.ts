@@ -41,6 +41,7 @@ import {
 } from '@sluice/wire'
 import type { Entry } from '../cache/entry.ts'
 import type { Fill, FillWaiter } from '../cache/fills.ts'
+import type { Outcome } from '../cache/status.ts'
 import type { AnswerSink, Exchange, TransactionStatus } from '../exchange/index.ts'
 import type { Listener } from '../origin/listener.ts'
 import { ask, type OwnAnswer } from '../origin/own-query.ts'
@@ -52,9 +53,18 @@ import type { Statement } from '../origin/statement.ts'
 import type { Suspects } from '../origin/suspects.ts'
 import { Values } from '../origin/values.ts'
 import { deallocatesOnly, Needs, type StatementPlan, Touches } from '../sql/plan.ts'
+import { quoteLiteral } from '../sql/quote.ts'
 import type { Socket, SocketHandler } from '../transport/transport.ts'
 import { BoundValues } from './bound-values.ts'
-import { answerTo, CachedReads, type ReadCache, type Text, typesOf } from './cached-reads.ts'
+import {
+  answerTo,
+  CachedReads,
+  inOwnSession,
+  inTransaction,
+  type ReadCache,
+  type Text,
+  typesOf,
+} from './cached-reads.ts'
 import { Channels } from './channels.ts'
 import { Client, fullBytes, lengthAt } from './client.ts'
 import {
@@ -159,6 +169,7 @@ const mostTries = 10
 /** How many connections may be lost before they are ready for one unit. */
 const mostLost = 3
 const syncBytes = 5
+const cacheStatusParameter = 'sluice.cache_status'
 
 /** Errors that another try may not meet: of resources, interruptions and PostgreSQL's own. */
 const mayPass = (code: string) => /^(40|53|55|57|58|XX)/.test(code)
@@ -362,7 +373,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const unit = Session.#unit
     this.#joined = null
     this.#phase = 'ready'
-    this.#asksItself = !unit.read(client.bytes, client.at, client.end) || !this.#sayCached(unit, entry)
+    this.#asksItself = !unit.read(client.bytes, client.at, client.end) || !this.#sayCached(unit, entry, true)
     this.#run()
   }
 
@@ -498,7 +509,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   onAnswered(status: TransactionStatus, exchange: Exchange): void {
     this.#inFlight--
     if (exchange === this.#filling) {
-      this.#fill?.onAnswered(this.#options.reads?.now ?? 0)
+      const refusal = this.#fill?.onAnswered(this.#options.reads?.now ?? 0) ?? null
+      if (refusal !== null) this.#reads?.onRefused(refusal)
       this.#fill = null
       this.#filling = null
     }
@@ -632,6 +644,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (plan === null || client.length > largeBytes) this.#traces.onUnknown()
     if (plan?.unknownSettings) this.#traces.onUnnamedSetting(bytes.subarray(at, client.end))
     this.#clearSequences(server)
+    this.#tellCacheStatus(server)
     if (speaksOfOwn && !this.#open) this.#loan = new Loan(server, this.#names, named)
     const exchange = this.#open ?? this.#begin(server)
     if (this.#loan) exchange.tags = []
@@ -815,22 +828,24 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #askCache(): 'answered' | 'waits' | 'the origin' {
     const { reads } = this.#options
     this.#reads?.forget()
-    if (reads === null || !this.#mayAskCache()) return 'the origin'
+    if (reads === null || this.#skipping || this.#copying) return 'the origin'
     const client = this.#client
     const unit = Session.#unit
     if (!unit.read(client.bytes, client.at, client.end)) return 'the origin'
     const text = this.#textOf(unit)
     if (text === null) return 'the origin'
     this.#reads ??= new CachedReads(reads, this.#options.user)
-    const result = this.#reads.find(unit, text, this.#traces.wants, this.#told)
-    if ('refused' in result || result.found === null) return 'the origin'
-    const { found } = result
+    if ((text.plan.needs & Needs.cacheStatus) !== 0) return 'the origin'
+    const refusal = this.#mayAskCache()
+    if (refusal !== null) this.#reads.refuse(text, refusal)
+    const found = refusal ? null : this.#reads.find(unit, text, this.#traces.wants, this.#told)
+    if (found === null) return 'the origin'
     if (this.#inFlight > 0 && !this.#open) {
       // What is in flight may change it: looked up again when that has answered.
       this.#phase = 'awaiting'
       return 'waits'
     }
-    if (found.is !== 'filling') return this.#sayCached(unit, found) ? 'answered' : 'the origin'
+    if (found.is !== 'filling') return this.#sayCached(unit, found, false) ? 'answered' : 'the origin'
     if (this.#asksItself || this.#open) return 'the origin'
     this.#phase = 'joining'
     this.#joined = found
@@ -838,16 +853,16 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     return 'waits'
   }
 
-  /** Nothing that the client has done before makes its answers others than anybody's. */
-  #mayAskCache(): boolean {
+  /** Null if nothing that the client has done before makes its answers others than anybody's. */
+  #mayAskCache(): Outcome | null {
     const open = this.#open
-    if (this.#skipping || this.#mayCopyIn || this.#lingers || this.#preparesWithin) return false
-    if (this.#traces.touched !== 0 || this.#traces.pins.length > 0) return false
-    if (this.#server && this.#server.pipeline.status !== 'I') return false
+    if (this.#server && this.#server.pipeline.status !== 'I') return inTransaction
+    if (this.#mayCopyIn || this.#lingers || this.#preparesWithin) return inOwnSession
+    if (this.#traces.touched !== 0 || this.#traces.pins.length > 0) return inOwnSession
     // Statements were prepared in it and nothing has run.
-    return (
+    const isFresh =
       open === null || (!open.failed && !open.executes && open.asked === open.answered && !open.edits?.length)
-    )
+    return isFresh ? null : inTransaction
   }
 
   /** The text of the unit's statement; null if it can't be answered here. */
@@ -867,7 +882,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   /** Says what was kept, and takes the unit; false if that is not all that the client asks for. */
-  #sayCached(unit: ReadUnit, entry: Entry): boolean {
+  #sayCached(unit: ReadUnit, entry: Entry, joined: boolean): boolean {
     const client = this.#client
     const names = this.#names
     const parses = unit.kind === 'run' && unit.textStart >= 0
@@ -883,6 +898,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     names.unnamedSettled(this)
     client.consume(unit.end - client.at + (unit.kind === 'run' && isWhole ? syncBytes : 0))
     this.#asksItself = false
+    this.#reads?.onSaid(entry, joined)
     client.say(answer)
     return true
   }
@@ -890,6 +906,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   /** The answer to this exchange is that to the unit that was looked up. */
   #keepAnswer(exchange: Exchange): void {
     this.#asksItself = false
+    this.#reads?.onSent()
     if (this.#inFlight !== 1 || this.#open) return
     this.#fill = this.#reads?.begin(Session.#unit) ?? null
     this.#filling = this.#fill && exchange
@@ -1050,7 +1067,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
       return false
     }
     // What that sends ends the unnamed statement.
-    if (this.#clearSequences(server))
+    const clears = this.#clearSequences(server)
+    if (this.#tellCacheStatus(server) || clears)
       ({ lacks, lacksUnnamed, usesUnnamed } = survey(Session.#context, bytes, at, end))
     // An open series has no place for it before: it is prepared within.
     if ((lacks.length === 0 && !lacksUnnamed) || this.#open || this.#preparesWithin) {
@@ -1126,6 +1144,20 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     ask(server, 'DISCARD SEQUENCES', answer => {
       if ('error' in answer) server.retired = true
     })
+    return true
+  }
+
+  /**
+   * What the last question came to is said on the connection, where SHOW reads it: in either protocol, and among others.
+   *
+   * @returns true if something was sent
+   */
+  #tellCacheStatus(server: ServerConnection): boolean {
+    if ((this.#unitNeeds & Needs.cacheStatus) === 0 || this.#open || server.pipeline.status === 'E')
+      return false
+    const outcome = this.#reads?.outcome
+    const text = outcome ? `${outcome.status}: ${outcome.why}` : 'disabled: caching is off'
+    ask(server, `SET ${cacheStatusParameter} TO ${quoteLiteral(text)}`, () => {})
     return true
   }
 

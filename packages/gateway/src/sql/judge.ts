@@ -30,6 +30,7 @@ import type {
   UnlistenStmt,
   UpdateStmt,
   VariableSetStmt,
+  VariableShowStmt,
 } from 'libpg-query'
 import { builtinFunctions } from './builtin-functions.ts'
 import { Draft } from './draft.ts'
@@ -76,6 +77,9 @@ const visits: { readonly [kind: string]: (draft: Draft, node: never) => void } =
   RefreshMatViewStmt: draft => draft.touch(Touches.sequences),
 
   VariableSetStmt: onSet,
+  VariableShowStmt: (draft, { name }: VariableShowStmt) => {
+    if (name === 'sluice.cache_status') draft.needs |= Needs.cacheStatus
+  },
   FuncCall: onCall,
   A_Expr: (draft, node: A_Expr) => onName(draft, node.name),
   SubLink: (draft, node: SubLink) => node.operName && onName(draft, node.operName),

@@ -42,6 +42,8 @@ export const Needs = {
   statementNames: 2,
   /** Calls pg_cancel_backend or pg_terminate_backend. */
   backendSignal: 4,
+  /** SHOW sluice.cache_status. */
+  cacheStatus: 8,
 } as const
 
 export interface StatementPlan {
