@@ -13,10 +13,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '@sluice/dev'
 import pg from 'pg'
-import { fill, type Load, measure, pgbenchVersion, protocols, scale } from './pgbench.ts'
-import { direct, type Pooler, poolSize, startPgBouncer, startSluice } from './poolers.ts'
-import { cpuUs } from './programs.ts'
-import { medians, type Sample, tables } from './report.ts'
+import { fill, type Load, measure, pgbenchVersion, protocols, scale } from '../pgbench.ts'
+import { direct, type Pooler, poolSize, startPgBouncer, startSluice } from '../poolers.ts'
+import { cpuUs } from '../programs.ts'
+import { medians, type Sample, tables } from '../report.ts'
 
 const usage = `usage: npm run bench -- pool [options]
 

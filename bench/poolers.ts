@@ -92,7 +92,7 @@ const runtimes = {
   Bun: join(dirname(require.resolve('bun/package.json')), 'bin/bun.exe'),
   Node: process.execPath,
 }
-const sluice = fileURLToPath(new URL('../../packages/gateway/src/cli/sluice.ts', import.meta.url))
+const sluice = fileURLToPath(new URL('../packages/gateway/src/cli/sluice.ts', import.meta.url))
 
 function urlAt(originUrl: string, host: string): string {
   const url = new URL(originUrl)
