@@ -150,7 +150,6 @@ export class Cover implements TransactionSink {
   }
 
   status(now: number): InvalidationPhase {
-    const { heartbeatMs } = this.#options
     const heldBy = this.#heldBy
     switch (this.#step) {
       case 'examining':
@@ -163,9 +162,9 @@ export class Cover implements TransactionSink {
         return { at: 'opening', step: 'starting', heldBy: null }
       case 'running': {
         const { unsettled, covered, waiting: tables } = this.#telling
-        const delayMs = this.#telling.delayMs(now)
         return {
-          ...{ at: 'running', forMs: now - this.#startedAt, delayMs, boundMs: heartbeatMs + delayMs },
+          ...{ at: 'running', forMs: now - this.#startedAt },
+          ...{ delayMs: this.#telling.delayMs(now), boundMs: this.#telling.boundMs(now) },
           ...{ unsettled, covered, quarantine: tables > 0 ? { tables, heldBy } : null },
           ddl: this.#watch.fit?.ddl ?? 'polled',
         }

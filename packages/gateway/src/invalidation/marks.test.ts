@@ -23,6 +23,16 @@ describe('Marks', () => {
     expect(some.delayMs(3_000)).toBe(2_000)
   })
 
+  test('a mark that is put in late is late from when it was due', () => {
+    const some = marks()
+    some.cameOut(some.put(0), 0, 30)
+    expect(some.delayMs(1_500)).toBe(500)
+    const mark = some.put(1_500)
+    expect(some.delayMs(1_600)).toBe(600)
+    some.cameOut(mark, 0, 1_610)
+    expect(some.delayMs(1_610)).toBe(110)
+  })
+
   test('a mark of somebody else, or of a stream before, is none', () => {
     const some = marks()
     some.put(0)

@@ -16,7 +16,7 @@ export interface MarksOptions {
 export class Marks {
   readonly #options: MarksOptions
   #count = 0
-  #onItsWay: { readonly text: string; readonly since: number; readonly opaque: number } | null = null
+  #onItsWay: { text: string; since: number; dueSince: number; opaque: number } | null = null
   #heartbeatAt = -Infinity
   #delayMs: number | null = null
   /** The newest opaque commit, the newest for which a mark was put in, and the newest that has passed. */
@@ -40,9 +40,13 @@ export class Marks {
     return this.#onItsWay?.since ?? null
   }
 
-  /** Of the last one; or the age of one that is on its way, if that is more. */
+  /**
+   * Of the last one; or for how long one has been due that has not come out, if that is more. What is not shown by now
+   * was committed no longer ago than this and a heartbeat.
+   */
   delayMs(now: number): number {
-    return Math.max(this.#delayMs ?? 0, now - (this.#onItsWay?.since ?? now))
+    const dueSince = this.#onItsWay?.dueSince ?? this.#dueSince(now)
+    return Math.max(this.#delayMs ?? 0, now - dueSince)
   }
 
   opaque(number: number): void {
@@ -57,8 +61,9 @@ export class Marks {
 
   /** The mark that is put in now. */
   put(now: number): string {
+    const dueSince = this.#dueSince(now)
     const text = `${this.#options.token} ${++this.#count}`
-    this.#onItsWay = { text, since: now, opaque: this.#opaque }
+    this.#onItsWay = { text, since: now, dueSince, opaque: this.#opaque }
     this.#marked = this.#opaque
     this.#heartbeatAt = now + this.#options.heartbeatMs
     return text
@@ -82,5 +87,10 @@ export class Marks {
     while (this.#shown.length > 0 && this.#shown[0]!.position <= settledTo)
       this.#passed = this.#shown.shift()!.opaque
     return this.#passed > before ? this.#passed : null
+  }
+
+  /** The one of this heartbeat; the first one is due when it is put in. */
+  #dueSince(now: number): number {
+    return this.#count === 0 ? now : Math.min(now, this.#heartbeatAt)
   }
 }

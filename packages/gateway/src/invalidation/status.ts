@@ -34,9 +34,9 @@ export type InvalidationPhase =
 export interface Running {
   readonly at: 'running'
   readonly forMs: number
-  /** From a commit to its being told, as measured last, or the age of a measurement that has not come back. */
+  /** From a commit to its being shown, as measured last, or for how long a measurement has been due. */
   readonly delayMs: number
-  /** Others' writes are told no later than this after their commit: the measuring interval and the delay. */
+  /** Others' writes that can be seen for longer than this were told: the measuring interval and the delay, or more. */
   readonly boundMs: number
   /** Transactions that were told once: new snapshots do not see them yet. */
   readonly unsettled: number

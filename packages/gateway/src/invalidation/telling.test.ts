@@ -90,6 +90,18 @@ describe('Telling', () => {
     expect(at.since()).toEqual(['changed 1,10', 'changed 1,10'])
   })
 
+  test('the bound counts from the last look while something is unsettled', () => {
+    const at = covering()
+    const mark = /'(m \d+)'/.exec(at.telling.look(1_000))![1]!
+    at.cameOut(mark, 1_005)
+    expect(at.telling.boundMs(1_900)).toBe(1_005)
+    at.telling.shown(changes(100, 1), 1_900)
+    // Its answer does not come: what has become visible since the look at 11 may have been told only once.
+    expect(at.telling.boundMs(1_900)).toBe(1_889)
+    at.telling.looked([['101:101:']], 1_950)
+    expect(at.telling.boundMs(1_950)).toBe(1_005)
+  })
+
   test('an opaque commit is marked by the next look, and has passed when what was shown before the mark is settled', () => {
     const at = covering()
     at.telling.opaque(1)

@@ -39,6 +39,9 @@ export class Telling {
   readonly #marks: Marks
   #lookAt = -Infinity
   #pauseMs = 0
+  #askedAt = 0
+  /** When the look was asked for that was answered last. */
+  #lookedAt = 0
   /** What the sink takes to be covered. */
   #covered: ReadonlySet<number> = new Set()
 
@@ -67,6 +70,15 @@ export class Telling {
 
   delayMs(now: number): number {
     return this.#marks.delayMs(now)
+  }
+
+  /**
+   * What became visible longer ago than this was told. Not shown: it is behind no mark that has come out. Not settled: the
+   * last look was asked for before.
+   */
+  boundMs(now: number): number {
+    const unseenMs = this.unsettled > 0 ? now - this.#lookedAt : 0
+    return Math.max(this.#options.heartbeatMs + this.delayMs(now), unseenMs)
   }
 
   /** Since when a mark is on its way. */
@@ -101,6 +113,7 @@ export class Telling {
 
   /** Each look brings a snapshot, so that the newest one is never far behind. */
   look(now: number): string {
+    this.#askedAt = now
     const due = this.#marks.deadline()
     if (due === null || due > now) return 'SELECT pg_current_snapshot()'
     const mark = quoteLiteral(this.#marks.put(now))
@@ -110,6 +123,7 @@ export class Telling {
   looked(rows: readonly (readonly (string | null)[])[], now: number): void {
     const snapshot = new Snapshot(rows[0]![0]!)
     const before = this.unsettled
+    this.#lookedAt = this.#askedAt
     this.#settling.probed(snapshot)
     // Before a mark has come out it is not proved that the stream shows what happens.
     if (this.#marks.any) this.#coverage.probed(snapshot)
