@@ -1,12 +1,14 @@
 /** Asks one address of an origin what `sluice check` wants to know, by the gateway's own login. */
 import type { ErrorFields } from '@sluice/wire'
-import { type Address, dial, type Origin } from '../origin/dial.ts'
+import { type Address, type DialOptions, dial, type Origin } from '../origin/dial.ts'
 import { ask } from '../origin/own-query.ts'
 import { LoginRefused } from '../origin/pool.ts'
 import { type RoleSource, roleSql } from '../origin/role.ts'
 import type { Keeper, ServerConnection } from '../origin/server-connection.ts'
+import type { CachingOptions, StreamOptions } from '../read-cache.ts'
 import type { Clock } from '../transport/clock.ts'
 import type { Transport } from '../transport/transport.ts'
+import { type CacheFacts, examineCache } from './examine-cache.ts'
 
 export interface Whom {
   readonly origin: Origin
@@ -15,6 +17,8 @@ export interface Whom {
   readonly database: string
   readonly connectTimeoutMs: number
   readonly roles: 'none' | RoleSource
+  readonly caching: CachingOptions
+  readonly invalidation: StreamOptions
 }
 
 export interface Facts {
@@ -34,6 +38,8 @@ export interface Facts {
   readonly standby: boolean
   /** What auth_query gave for the origin's own user; undefined if there is none. */
   readonly authQuery?: { readonly row: readonly (string | null)[] | null } | { readonly error: string }
+  /** Undefined if nothing is cached. */
+  readonly cache?: CacheFacts
 }
 
 export type Examined =
@@ -57,19 +63,16 @@ const keeper: Keeper = { onGone() {}, onNotification() {} }
 export async function examine(whom: Whom, address: Address, { transport, clock }: Means): Promise<Examined> {
   const { user, password, database, connectTimeoutMs } = whom
   const begun = clock.now()
+  const reach: DialOptions = {
+    ...{ user, database, transport, clock, timeoutMs: connectTimeoutMs },
+    origin: { ...whom.origin, addresses: [address] },
+    secret: password === undefined ? {} : { password: new TextEncoder().encode(password) },
+  }
   try {
-    const server = await dial(
-      {
-        ...{ user, database, transport, clock, timeoutMs: connectTimeoutMs, parameters: ownParameters },
-        origin: { ...whom.origin, addresses: [address] },
-        secret: password === undefined ? {} : { password: new TextEncoder().encode(password) },
-      },
-      keeper,
-      new AbortController().signal,
-    )
+    const server = await dial({ ...reach, parameters: ownParameters }, keeper, new AbortController().signal)
     const ms = clock.now() - begun
     try {
-      return { is: 'reached', address, ms, facts: await factsOf(server, whom) }
+      return { is: 'reached', address, ms, facts: await factsOf(server, whom, reach) }
     } finally {
       server.close(new Error('all questions are answered'))
     }
@@ -95,7 +98,8 @@ const question = `SELECT
   pg_is_in_recovery()
   FROM pg_roles WHERE rolname = session_user`
 
-async function factsOf(server: ServerConnection, { roles, user }: Whom): Promise<Facts> {
+async function factsOf(server: ServerConnection, whom: Whom, reach: DialOptions): Promise<Facts> {
+  const { roles, user, caching, invalidation } = whom
   const [row] = await rowsOf(server, question)
   if (!row) throw new Error('the origin does not know the role that it has let in')
   const number = (at: number) => Number(row[at])
@@ -110,6 +114,9 @@ async function factsOf(server: ServerConnection, { roles, user }: Whom): Promise
     ...{ maxConnections: number(4), reserved: number(5), others: number(6) },
     ...{ databaseLimit: limit(7), roleLimit: limit(8), standby: row[9] === 't' },
     ...(typeof roles === 'object' ? { authQuery: await tryAuthQuery(server, roles, user) } : {}),
+    ...(caching.disabled
+      ? {}
+      : { cache: await examineCache(sql => rowsOf(server, sql), invalidation.publication, reach) }),
   }
 }
 

@@ -1,9 +1,10 @@
 /** What `sluice check` finds out: each origin's addresses are asked at once, and judged together with its neighbours. */
 import { examine, type Means } from './examine.ts'
-import { type Judged, judge, type Line, named } from './judge.ts'
+import { type Judged, judge, named } from './judge.ts'
+import type { Line } from './line.ts'
 
 export type { Means } from './examine.ts'
-export type { Line, Verdict } from './judge.ts'
+export type { Line, Verdict } from './line.ts'
 
 export interface Checked {
   readonly origin: string

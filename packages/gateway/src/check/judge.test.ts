@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest'
 import type { Examined, Facts } from './examine.ts'
-import { type Judged, judge, type Line } from './judge.ts'
+import { type Judged, judge } from './judge.ts'
+import type { Line } from './line.ts'
+import { caching, invalidation } from './test/cached.ts'
 
 const origin: Judged = {
   origin: { addresses: [], sslmode: 'verify-full' },
   ...{ user: 'app', password: 'p', database: 'shop', roles: 'pg_authid', anyDatabase: false },
   ...{ connectionLimit: 60, connectTimeoutMs: 15_000 },
+  ...{ caching: { ...caching, disabled: true }, invalidation },
 }
 const facts: Facts = {
   ...{ version: '18.4', tls: 'TLSv1.3', superuser: false, readsAuthid: true, standby: false },
@@ -69,6 +72,12 @@ test('connections: of further databases nobody knows how many there will be', ()
   expect(judged([reached()], { anyDatabase: true })[1]?.what).toContain(
     'Sluice may open 62 connections here, its own included, and 2 more for each further database that clients name;',
   )
+})
+
+test('connections: one more measures the stream; the stream itself counts for a role and a database alone', () => {
+  const lines = judged([reached({ roleLimit: 63 })], { caching })
+  expect(lines[1]?.what).toContain('Sluice may open 63 connections here')
+  expect(notOk(lines)).toEqual(['wrong: role "app" may have 63 connections, and Sluice may open 64'])
 })
 
 test('limits of a role or a database are wrong where Sluice may open more', () => {

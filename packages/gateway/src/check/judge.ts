@@ -9,15 +9,8 @@ import { isMd5Stored, parseVerifier } from '@sluice/wire/authentication'
 import type { Address } from '../origin/dial.ts'
 import { readRole } from '../origin/role.ts'
 import type { Examined, Facts, Whom } from './examine.ts'
-
-/** `warning`: it works, and will surprise. `wrong`: clients will hear errors. */
-export type Verdict = 'ok' | 'warning' | 'wrong'
-
-export interface Line {
-  readonly verdict: Verdict
-  readonly what: string
-  readonly cure?: string
-}
+import { judgeCache } from './judge-cache.ts'
+import { type Line, ok, warning, wrong } from './line.ts'
 
 export interface Judged extends Whom {
   readonly connectionLimit: number
@@ -25,7 +18,13 @@ export interface Judged extends Whom {
 }
 
 /** The connections of the gateway's own in each database: one asks (about roles, about code), one listens for clients. */
-export const ownConnections = 2
+const alwaysOwn = 2
+
+/**
+ * Where answers are cached, one more measures the stream. The stream itself is a replication connection, which PostgreSQL
+ * counts by itself: against max_wal_senders.
+ */
+export const ownConnections = ({ disabled }: { readonly disabled: boolean }) => alwaysOwn + (disabled ? 0 : 1)
 
 /**
  * @param neighbours all origins on this server, itself included: they share its connections
@@ -66,6 +65,8 @@ function judgeFacts(
     room(facts, neighbours),
     ...limits(origin, facts),
     roles(origin, facts),
+    // Of several hosts, the stream is opened on the primary.
+    ...(facts.cache === undefined || (facts.standby && reached > 1) ? [] : judgeCache(origin, facts.cache)),
   ]
 }
 
@@ -90,12 +91,14 @@ function encryption({ origin }: Judged, address: Address, { tls }: Facts): Line[
 }
 
 function room({ maxConnections, reserved, others }: Facts, neighbours: readonly Judged[]): Line {
-  const own = neighbours.length * ownConnections
+  const own = neighbours.reduce((sum, { caching }) => sum + ownConnections(caching), 0)
   const connections = neighbours.reduce((sum, { connectionLimit }) => sum + connectionLimit, own)
   const allowed = maxConnections - reserved
-  const further = neighbours.some(({ anyDatabase }) => anyDatabase)
-    ? `, and ${ownConnections} more for each further database that clients name`
-    : ''
+  const open = neighbours.filter(({ anyDatabase }) => anyDatabase)
+  const further =
+    open.length > 0
+      ? `, and ${Math.max(...open.map(({ caching }) => ownConnections(caching)))} more for each further database that clients name`
+      : ''
   const sum = `Sluice may open ${connections} connections here, its own included${further}; PostgreSQL has ${allowed} for it (max_connections ${maxConnections}, ${reserved} reserved)`
   const cure = (most: number) =>
     most > own
@@ -112,12 +115,13 @@ function room({ maxConnections, reserved, others }: Facts, neighbours: readonly 
 }
 
 function limits(
-  { user, database, connectionLimit }: Judged,
+  { user, database, connectionLimit, caching }: Judged,
   { databaseLimit, roleLimit, superuser }: Facts,
 ): Line[] {
   // A superuser is bound by neither.
   if (superuser) return []
-  const wanted = connectionLimit + ownConnections
+  // Up to PostgreSQL 17 the stream counts here, too.
+  const wanted = connectionLimit + ownConnections(caching) + (caching.disabled ? 0 : 1)
   const tooLow = (what: string, limit: number | null, statement: string) =>
     limit !== null && limit < wanted
       ? [
@@ -229,14 +233,6 @@ const cures: readonly (readonly [RegExp, (origin: Judged) => string])[] = [
   [/neither yes nor no|does not keep to/, notPostgres],
   [/closed the connection before/, () => `Its log says why. ${notPostgres()}`],
 ]
-
-const ok = (what: string): Line => ({ verdict: 'ok', what })
-const line = (verdict: Verdict, what: string, cure?: string): Line => ({
-  ...{ verdict, what },
-  ...(cure === undefined ? {} : { cure }),
-})
-const warning = (what: string, cure?: string) => line('warning', what, cure)
-const wrong = (what: string, cure?: string) => line('wrong', what, cure)
 
 export const named = (address: Address) =>
   'path' in address

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { freshDatabase } from '../../../../test/support/postgres.ts'
+import { createDatabase, freshDatabase } from '../../../../test/support/postgres.ts'
 
 const database = await freshDatabase()
+await database.query('create publication sluice')
 const { port, username, password, pathname } = new URL(database.url)
 const name = pathname.slice(1)
 const plain = `plain_${name}`
@@ -27,7 +28,7 @@ test('an origin that is well', async () => {
       `ok {7}127.0.0.1:${port} is PostgreSQL 18\\S* *; "${username}" logged in to "${name}" in \\d+ ms`,
     ),
   )
-  expect(stdout).toContain('Sluice may open 22 connections here, its own included')
+  expect(stdout).toContain('Sluice may open 23 connections here, its own included')
   expect(stdout).toContain('PostgreSQL has 300 for it')
   expect(stdout).toContain('every role of the origin may come in')
   expect(stdout).toMatch(/\nThe gateway can serve\.\n$/)
@@ -37,15 +38,28 @@ test('an origin that is well', async () => {
 test('more connections than there are', async () => {
   const { code, stdout } = await check('--origin', database.url, '--pool-size', '400')
   expect(code).toBe(1)
-  expect(stdout).toContain('WRONG    Sluice may open 402 connections here')
-  expect(stdout).toContain('Set origin_connection_limit to 298 at most')
+  expect(stdout).toContain('WRONG    Sluice may open 403 connections here')
+  expect(stdout).toContain('Set origin_connection_limit to 297 at most')
 })
 
 test('a role without rights, and with a limit of its own', async () => {
   const { code, stdout } = await check('--origin', as(plain, 'secret'))
   expect(code).toBe(1)
   expect(stdout).toContain(`no other role, for "${plain}" can't read pg_authid`)
-  expect(stdout).toContain(`WRONG    role "${plain}" may have 3 connections, and Sluice may open 62`)
+  expect(stdout).toContain(`WRONG    role "${plain}" may have 3 connections, and Sluice may open 64`)
+  expect(stdout).toContain("changes by others can't be told: permission denied to start WAL sender (42501)")
+})
+
+test('what makes the cache less good than it could be is advice', async () => {
+  await using plain = await createDatabase()
+  await plain.query('create table loose (v int); create publication sluice')
+  const { code, stdout } = await check('--origin', plain.url)
+  expect(code).toBe(0)
+  expect(stdout).toContain(
+    'advice   changes of public.loose are not told: what reads it is not cached (max_age_untold)',
+  )
+  expect(stdout).toMatch(/\n {13}CREATE EVENT TRIGGER sluice_ddl ON ddl_command_end/)
+  expect(stdout).toMatch(/\nThe gateway can serve\.\n$/)
 })
 
 test('a wrong password, and a database that is not there', async () => {

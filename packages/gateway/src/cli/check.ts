@@ -43,7 +43,12 @@ export async function runCheck(words: readonly string[]): Promise<number> {
   }
 }
 
-const marks: Record<Verdict, string> = { ok: '  ok       ', warning: '  warning  ', wrong: '  WRONG    ' }
+const marks: Record<Verdict, string> = {
+  ok: '  ok       ',
+  advice: '  advice   ',
+  warning: '  warning  ',
+  wrong: '  WRONG    ',
+}
 const indent = ' '.repeat(marks.ok.length)
 
 function textOf(checked: readonly Checked[], file: string | null): string {
@@ -52,9 +57,10 @@ function textOf(checked: readonly Checked[], file: string | null): string {
   const origins = checked.map(({ origin, lines }) =>
     [
       origin,
-      ...lines.flatMap(({ verdict, what, cure }) => [
+      ...lines.flatMap(({ verdict, what, cure, sql }) => [
         `${marks[verdict]}${what}`,
         ...(cure === undefined ? [] : [`${indent}${cure}`]),
+        ...(sql === undefined ? [] : sql.split('\n').map(each => `${indent}  ${each}`)),
       ]),
     ].join('\n'),
   )

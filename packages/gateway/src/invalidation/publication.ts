@@ -67,7 +67,7 @@ export type Judged =
   | Fit
   | { readonly is: 'unfit'; readonly failure: Failure }
   /** With the statement that would make it. */
-  | { readonly is: 'missing'; readonly statement: string }
+  | { readonly is: 'missing'; readonly statement: string; readonly leftOut: Fit['leftOut'] }
 
 export interface Fit {
   readonly is: 'fit'
@@ -146,7 +146,8 @@ export function judge(name: string, examined: Examined): Judged {
   if (examined.standby) return no(isStandby())
   if (examined.walLevel !== 'logical') return no(walLevel(examined.walLevel))
   const plan = planOf(tables, version)
-  if (publication === null) return { is: 'missing', statement: createSql(name, plan.names) }
+  if (publication === null)
+    return { is: 'missing', statement: createSql(name, plan.names), leftOut: plan.leftOut }
   const byOid: ReadonlyMap<number, ExaminedTable> = new Map(tables.map(table => [table.oid, table]))
   const fault = faultOf(name, publication) ?? faultOfTables(name, published, byOid)
   if (fault) return no(fault)
