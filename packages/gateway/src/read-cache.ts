@@ -8,10 +8,11 @@
  */
 import { randomInt } from 'node:crypto'
 import { type Answers, Cache } from './cache/cache.ts'
+import type { Description } from './cache/description.ts'
 import type { Entry } from './cache/entry.ts'
 import type { Fill, Form } from './cache/fills.ts'
 import type { Freshness } from './cache/freshness.ts'
-import type { Key } from './cache/key.ts'
+import type { Key, Question } from './cache/key.ts'
 import type { Asked, Stamps } from './cache/stamps.ts'
 import type { Tallies } from './cache/status.ts'
 import { CachedDatabase, type Context } from './cached-database.ts'
@@ -192,6 +193,14 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
 
   begin(form: Form, asked: Asked): Fill {
     return this.#answers.begin(form, asked)
+  }
+
+  findDescription(): Description | null {
+    return this.#answers.findDescription(this.now)
+  }
+
+  keepDescription(question: Question, asked: Asked, messages: readonly Uint8Array[]): void {
+    this.#answers.keepDescription(question, asked, messages)
   }
 
   commit(writes: WriteSet): void {

@@ -2,9 +2,10 @@
  * What clients hear through a gateway that caches, without a stream: what others change behind its back is not seen
  * until an answer is old, which is how a test tells an answer that was kept from one of the origin's.
  */
-import { bind, describe as describes, execute, flush, parse, query, sync } from '@sluice/wire'
+import { bind, close, describe as describes, execute, flush, parse, query, sync } from '@sluice/wire'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { byAge, startCachingGateway } from '../../support/caching-gateway.ts'
+import type { TestGateway } from '../../support/gateway.ts'
 import { freshDatabase } from '../../support/postgres.ts'
 import { type RawClient, rawClient } from '../../support/raw-client.ts'
 
@@ -17,7 +18,7 @@ await database.query(
 const set = (v: number) =>
   database.query(`insert into t values (1, ${v}) on conflict (id) do update set v = ${v}`)
 
-let stop: AsyncDisposable
+let stop: TestGateway
 let a: RawClient
 let b: RawClient
 beforeEach(async () => {
@@ -277,4 +278,80 @@ test('a comment says how old an answer may be', async () => {
   await a.query(young)
   await set(1)
   expect(await a.query(young)).toEqual(answer(1))
+})
+
+describe('a statement is described without the origin', () => {
+  const named = [parse('s', 'select v from t where id = $1'), describes('S', 's')]
+  const run = [bind('', 's', '1'), execute(), sync()]
+  const told = ['1', 't', 'T(v)']
+  const hit = ['2', 'D(0)', 'C(SELECT 1)', 'Z I']
+
+  /** Whoever comes first asks the origin for all of it. */
+  async function warm() {
+    a.send(...named, ...run)
+    expect(await a.ready()).toEqual([...told, ...hit])
+  }
+  const statementsAtOrigin = () => {
+    const { all } = stop.gateway.backends[0]!.pools[0]!
+    return [...all].reduce((sum, { statements }) => sum + statements.size, 0)
+  }
+
+  test('by whoever comes later, in one piece or in two', async () => {
+    await warm()
+    await set(1)
+    b.send(...named, ...run)
+    expect(await b.ready()).toEqual([...told, ...hit])
+    b.send(close('S', 's'), sync())
+    expect(await b.ready()).toEqual(['3', 'Z I'])
+    b.send(...named, flush())
+    expect(await b.take(3)).toEqual(told)
+    b.send(...run)
+    expect(await b.ready()).toEqual(hit)
+    expect(statementsAtOrigin()).toBe(1)
+  })
+
+  test('and is there when the origin is asked', async () => {
+    await warm()
+    b.send(...named, sync())
+    expect(await b.ready()).toEqual([...told, 'Z I'])
+    b.send(bind('', 's', '2'), execute(), sync())
+    expect(await b.ready()).toEqual(['2', 'C(SELECT 0)', 'Z I'])
+    await b.query('begin')
+    b.send(...run)
+    expect(await b.ready()).toEqual(['2', 'D(0)', 'C(SELECT 1)', 'Z T'])
+    await b.query('rollback')
+  })
+
+  test('the unnamed one, too', async () => {
+    const series = [parse('', read), describes('S', ''), flush()]
+    a.send(parse('', read), describes('S', ''), bind('', ''), execute(), sync())
+    expect(await a.ready()).toEqual([...told, ...hit])
+    for (const client of [a, b, b]) {
+      client.send(...series)
+      expect(await client.take(3)).toEqual(told)
+      client.send(bind('', ''), execute(), sync())
+      expect(await client.ready()).toEqual(hit)
+      await set(1)
+    }
+  })
+
+  test('a name that is taken is refused', async () => {
+    await warm()
+    a.send(...named, sync())
+    expect(await a.ready()).toEqual(['E 42P05', 'Z I'])
+  })
+
+  test('what has changed since is said as PostgreSQL says it', async () => {
+    const star = [parse('s', 'select * from other'), describes('S', 's'), sync()]
+    for (const client of [a, b]) {
+      client.send(...star)
+      expect(await client.ready()).toEqual(['1', 't', 'T(id)', 'Z I'])
+    }
+    await a.query('alter table other add w int')
+    b.send(bind('', 's'), execute(), sync())
+    expect(await b.ready()).toEqual(['E 0A000', 'Z I'])
+    b.send(close('S', 's'), ...star)
+    expect(await b.ready()).toEqual(['3', '1', 't', 'T(id,w)', 'Z I'])
+    await a.query('alter table other drop w')
+  })
 })

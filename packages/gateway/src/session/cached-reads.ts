@@ -14,11 +14,12 @@
  * Not here: when that is, and what is done then (session.ts); answers (cache/); verdicts (sql/reading/).
  */
 
+import type { Description } from '../cache/description.ts'
 import { directiveOf } from '../cache/directives.ts'
 import type { Entry } from '../cache/entry.ts'
 import type { Fill, Form } from '../cache/fills.ts'
 import type { Freshness } from '../cache/freshness.ts'
-import type { Key } from '../cache/key.ts'
+import type { Key, Question } from '../cache/key.ts'
 import type { Asked, Slots, Stamps } from '../cache/stamps.ts'
 import { type Outcome, outcomeOf, type Status, type Tallies } from '../cache/status.ts'
 import type { Refusal } from '../cache/tee.ts'
@@ -48,6 +49,9 @@ export interface ReadCache {
   find(describes: boolean, freshness: Freshness): Entry | Fill | null
   /** The question goes to the origin now. */
   begin(form: Form, asked: Asked): Fill
+  /** What a Describe of the statement `key` was answered by. */
+  findDescription(): Description | null
+  keepDescription(question: Question, asked: Asked, messages: readonly Uint8Array[]): void
   /** A client is about to learn that this may be committed. */
   commit(writes: WriteSet): void
   /** A client is about to hear a notification: what it tells of may not have come by the stream. */
@@ -172,6 +176,38 @@ export class CachedReads {
     }
     this.#next = found ? isJoined : isMiss
     return found
+  }
+
+  /** What a Describe of this statement would be answered by; null if that is not known. */
+  description(text: Text, wants: Values, told: Values): readonly [Uint8Array, Uint8Array] | null {
+    if (!this.#asksAbout(text, wants, told)) return null
+    const known = this.#cache.findDescription()
+    return known && [known.parameters, known.result]
+  }
+
+  /** A Describe of this statement is being sent: takes its answer. Null: it is not to be kept. */
+  describing(text: Text, wants: Values, told: Values): ((answer: readonly Uint8Array[]) => void) | null {
+    const cache = this.#cache
+    if (!this.#asksAbout(text, wants, told)) return null
+    const question = cache.key.copy()
+    const asked = cache.stamps.ask([], cache.now)
+    return answer => cache.keepDescription(question, asked, answer)
+  }
+
+  /** Makes the key of a statement's description. Only of statements whose answers are kept, too: they do nothing else. */
+  #asksAbout(text: Text, wants: Values, told: Values): boolean {
+    const { key, readings } = this.#cache
+    const asking = this.#askingFor(wants, told)
+    const context = asking.off || asking.refused !== null ? null : this.#cache.contextOf(asking)
+    if (context === null) return false
+    const verdict = readings.verdictOn(text.bytes, text.start, text.end, context.names, typesOf(text))
+    // 'now' is read when a statement is parsed.
+    if (!verdict.cacheable || 'cacheable' in readings.dependencies(() => null)) return false
+    key.begin(context.number)
+    key.add(text.bytes, text.start, text.end)
+    key.add(text.bytes, text.end, text.typesEnd)
+    key.end()
+    return !key.tooLong
   }
 
   /** The unit that was looked up is being sent, in the same breath. */

@@ -10,7 +10,7 @@ import type { AnswerSink } from '../exchange/index.ts'
 import { ask } from '../origin/own-query.ts'
 import type { Refusal } from '../origin/refusal.ts'
 import { explained, type ServerConnection } from '../origin/server-connection.ts'
-import type { Statement } from '../origin/statement.ts'
+import { Statement } from '../origin/statement.ts'
 import { describedBy } from './description.ts'
 import { planChanged } from './errors.ts'
 import type { Unnamed } from './names.ts'
@@ -24,7 +24,7 @@ export function prepare(
   unnamed: Unnamed | null,
   done: (outcome: Prepared) => void,
 ): void {
-  let changed: Statement | null = null
+  let changed: Statement | Unnamed | null = null
   let error: ErrorFields | null = null
   const sink: AnswerSink = {
     onBytes: () => true,
@@ -70,6 +70,16 @@ export function prepare(
         server.unnamed = unnamed
       },
     })
+    const { described } = unnamed
+    if (described !== undefined) {
+      server.send(describe('S', ''))
+      exchange.edit({
+        ...{ at: exchange.asked++, does: 'swallow' },
+        onDone(answer) {
+          if (describedBy(answer) !== described) changed = unnamed
+        },
+      })
+    }
   }
   server.send(sync())
   exchange.open = false
@@ -103,10 +113,16 @@ export function trim(server: ServerConnection, keep: number, done: () => void): 
 }
 
 /** The connection forgets the statement, whose name still stands for what it meant; a transaction fails, as it would have. */
-function undo(server: ServerConnection, statement: Statement, done: (outcome: Prepared) => void): void {
+function undo(
+  server: ServerConnection,
+  statement: Statement | Unnamed,
+  done: (outcome: Prepared) => void,
+): void {
   const finish = () => done({ error: planChanged(), inPlace: false })
-  server.statements.delete(statement)
-  ask(server, `DEALLOCATE ${statement.name}`, answer => {
+  const isNamed = statement instanceof Statement
+  if (isNamed) server.statements.delete(statement)
+  // A Query ends the unnamed one.
+  ask(server, isNamed ? `DEALLOCATE ${statement.name}` : '', answer => {
     if ('lost' in answer) done({ lost: answer.lost })
     else if (answer.status === 'T')
       ask(server, failing, end => ('lost' in end ? done({ lost: end.lost }) : finish()))

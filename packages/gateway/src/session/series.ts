@@ -45,6 +45,8 @@ export interface Context {
   /** What the series may do: called for each statement that it prepares or binds. */
   onPlan(plan: StatementPlan): void
   onSignal: OnSignal
+  /** A Describe of a statement is being sent: who wants the answer takes it. */
+  describing(statement: Statement | Unnamed): ((answer: readonly Uint8Array[]) => void) | null
   /** A statement is about to be run, with the values that are there from `start` to `end`. */
   onBound(statement: Statement | Unnamed, bytes: Uint8Array, start: number, end: number): void
   /** What a PREPARE made may be closed. */
@@ -75,7 +77,7 @@ export function passMessage(
       passBind(context, bytes, at, end, length)
       return
     case Describe:
-      if (bytes[at + 5] === statementByte) passNamed(context, bytes, at, at + 6, end)
+      if (bytes[at + 5] === statementByte) passDescribe(context, bytes, at, end)
       else context.server.send(bytes, at, end)
       break
     case Close:
@@ -141,9 +143,11 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
   server.send(statement.parse)
   const { settings, statements } = context
   if (settings === null) return
+  const keep = context.describing(statement)
   exchange.edit({
     ...{ at: exchange.asked++, does: 'swallow' },
     onDone(answer) {
+      keep?.(answer)
       statement.described = describedBy(answer)
       const shared = statements.share(statement, settings)
       // Two names of one client's are two, so that an error can tell which.
@@ -216,6 +220,14 @@ export function lend(
     exchange.edit({ at, does: 'swallow' })
     sendCopy(server, name, statement)
   }
+}
+
+/** Of a statement. */
+function passDescribe(context: Context, bytes: Uint8Array, at: number, end: number): void {
+  const { exchange, names } = context
+  const keep = bytes[at + 6] === 0 && names.unnamed ? context.describing(names.unnamed) : null
+  passNamed(context, bytes, at, at + 6, end)
+  if (keep) exchange.edit({ at: exchange.asked, does: 'watch', onDone: keep })
 }
 
 function passClose(context: Context, bytes: Uint8Array, at: number, end: number): void {
@@ -341,6 +353,7 @@ export function survey(
   let parsesUnnamed = false
   let usesUnnamed = false
   let unnamedSetting = false
+  let closed: Set<string> | null = null
   const noted = (plan: StatementPlan) => {
     context.onPlan(plan)
     if (plan.unknownSettings) unnamedSetting = true
@@ -354,7 +367,14 @@ export function survey(
     let nameStart = 0
     if (type === Bind) nameStart = nulAfter(bytes, at + 5, messageEnd) + 1
     else if (type === Describe && bytes[at + 5] === statementByte) nameStart = at + 6
-    else if (type === Parse) {
+    else if (type === Close && bytes[at + 5] === statementByte) {
+      // Whatever it stood for: what comes behind it in the series does not mean that.
+      if (bytes[at + 6] === 0) parsesUnnamed = true
+      else if (names.size > 0) {
+        closed ??= new Set()
+        closed.add(text(bytes, at + 6, nulAfter(bytes, at + 6, messageEnd)))
+      }
+    } else if (type === Parse) {
       const nameEnd = nulAfter(bytes, at + 5, messageEnd)
       noted(context.planOf(bytes, nameEnd + 1, nulAfter(bytes, nameEnd + 1, messageEnd)))
       // A name that is taken already is refused by the server: it must have it.
@@ -370,7 +390,8 @@ export function survey(
           if (server.unnamed !== unnamed) lacksUnnamed = true
         }
       } else if (names.size > 0) {
-        const statement = names.get(text(bytes, nameStart, nulAfter(bytes, nameStart, messageEnd)))
+        const name = text(bytes, nameStart, nulAfter(bytes, nameStart, messageEnd))
+        const statement = closed?.has(name) ? undefined : names.get(name)
         if (statement) {
           noted(statement.plan)
           if (server.statements.delete(statement)) server.statements.add(statement)

@@ -49,7 +49,7 @@ import type { Pool, Waiter } from '../origin/pool.ts'
 import type { Refusal } from '../origin/refusal.ts'
 import { replay } from '../origin/replay.ts'
 import { type Holder, LastWords, type ServerConnection } from '../origin/server-connection.ts'
-import type { Statement } from '../origin/statement.ts'
+import { makeStatement, type Statement } from '../origin/statement.ts'
 import type { Suspects } from '../origin/suspects.ts'
 import { Values } from '../origin/values.ts'
 import { deallocatesOnly, Needs, type StatementPlan, Touches } from '../sql/plan.ts'
@@ -67,6 +67,7 @@ import {
 } from './cached-reads.ts'
 import { Channels } from './channels.ts'
 import { Client, fullBytes, lengthAt } from './client.ts'
+import { describedBy } from './description.ts'
 import {
   canceled,
   idleInTransaction,
@@ -169,6 +170,7 @@ const mostTries = 10
 /** How many connections may be lost before they are ready for one unit. */
 const mostLost = 3
 const syncBytes = 5
+const parseComplete = Uint8Array.of(0x31, 0, 0, 0, 4)
 const cacheStatusParameter = 'sluice.cache_status'
 
 /** Errors that another try may not meet: of resources, interruptions and PostgreSQL's own. */
@@ -286,6 +288,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     onSignal: (signal, processId) => Session.#context.session.#signal(signal, processId),
     onBound: (statement, bytes, start, end) =>
       Session.#context.session.#onBound(statement, bytes, start, end),
+    describing: statement => Session.#context.session.#describing(statement),
     onSqlClosed: () => Session.#context.session.#traces.onSqlClosed(),
   }
 
@@ -835,6 +838,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const text = this.#textOf(unit)
     if (text === null) return 'the origin'
     this.#reads ??= new CachedReads(reads, this.#options.user)
+    if (unit.kind === 'prepare') return this.#prepareHere(unit, text) ? 'answered' : 'the origin'
     if ((text.plan.needs & Needs.cacheStatus) !== 0) return 'the origin'
     const refusal = this.#mayAskCache()
     if (refusal !== null) this.#reads.refuse(text, refusal)
@@ -868,7 +872,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   /** The text of the unit's statement; null if it can't be answered here. */
   #textOf(unit: ReadUnit): Text | null {
     const { bytes, kind, textStart, textEnd, typesEnd } = unit
-    if (kind === 'prepare') return null
     if (textStart >= 0)
       return {
         ...{ bytes, start: textStart, end: textEnd, typesEnd: kind === 'query' ? textEnd : typesEnd },
@@ -886,21 +889,81 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const client = this.#client
     const names = this.#names
     const parses = unit.kind === 'run' && unit.textStart >= 0
-    if (parses && (unit.nameEnd > unit.nameStart || unit.steps.includes('statement described'))) return false
+    const isNamed = unit.nameEnd > unit.nameStart
+    const description =
+      parses || unit.steps.includes('statement described') ? this.#descriptionOf(unit) : null
+    if (parses && isNamed && (description === null || !this.#mayName(unit))) return false
     // A series that was begun at the origin is ended there.
     const isWhole = this.#open === null
-    const answer = answerTo(unit, entry, null, isWhole)
+    const answer = answerTo(unit, entry, description, isWhole)
     if (answer === null) return false
-    if (parses) {
-      const parse = unit.bytes.slice(client.at, client.at + lengthAt(unit.bytes, client.at))
-      names.setUnnamed({ parse, plan: this.#planOf(unit.bytes, unit.textStart, unit.textEnd) }, this, 0)
-    } else if (unit.kind === 'query') names.setUnnamed(null, this, 0)
-    names.unnamedSettled(this)
+    if (parses) this.#parsed(unit, description)
+    else if (unit.kind === 'query') {
+      names.setUnnamed(null, this, 0)
+      names.unnamedSettled(this)
+    }
     client.consume(unit.end - client.at + (unit.kind === 'run' && isWhole ? syncBytes : 0))
     this.#asksItself = false
     this.#reads?.onSaid(entry, joined)
     client.say(answer)
     return true
+  }
+
+  /** Answers a Parse, and a Describe of its statement, as the origin would. */
+  #prepareHere(unit: ReadUnit, { plan }: Text): boolean {
+    const client = this.#client
+    if (this.#open || this.#inFlight > 0 || plan.needs !== 0 || this.#mayAskCache() !== null) return false
+    const description = this.#descriptionOf(unit)
+    if (description === null || !this.#mayName(unit)) return false
+    this.#parsed(unit, description)
+    const described = unit.steps.includes('statement described') ? description : []
+    const ready = unit.synced ? [readyForQuery('I')] : []
+    client.consume(unit.end - client.at + syncBytes)
+    client.say(Buffer.concat([parseComplete, ...described, ...ready]))
+    return true
+  }
+
+  #descriptionOf(unit: ReadUnit): readonly [Uint8Array, Uint8Array] | null {
+    const text = this.#textOf(unit)
+    const wants = this.#traces.settled
+    return (text && wants && this.#reads?.description(text, wants, this.#told)) ?? null
+  }
+
+  /** The name that its Parse gives is free. */
+  #mayName({ bytes, nameStart, nameEnd }: ReadUnit): boolean {
+    if (nameStart === nameEnd) return true
+    const names = this.#names
+    return (
+      names.size < statementsPerClient && names.get(latin1(bytes.subarray(nameStart, nameEnd))) === undefined
+    )
+  }
+
+  /** The statement that the unit's Parse makes: a connection gets it when it is bound there. */
+  #parsed(unit: ReadUnit, description: readonly Uint8Array[] | null): void {
+    const { bytes, nameStart, nameEnd, textStart, textEnd, typesEnd } = unit
+    const names = this.#names
+    const plan = this.#planOf(bytes, textStart, textEnd)
+    const described = description ? describedBy(description) : undefined
+    if (nameStart === nameEnd) {
+      // It is the unit's first message.
+      const parse = bytes.slice(this.#client.at, typesEnd)
+      names.setUnnamed({ parse, plan, ...(described === undefined ? {} : { described }) }, this, 0)
+      names.unnamedSettled(this)
+      return
+    }
+    const statement = makeStatement(bytes.subarray(textStart, typesEnd), plan)
+    statement.described = described ?? null
+    const shared = this.#options.pool.statements.share(statement, this.#traces.wants)
+    names.set(latin1(bytes.subarray(nameStart, nameEnd)), names.has(shared) ? statement : shared)
+  }
+
+  /** A Describe of this statement is being sent. */
+  #describing(statement: Statement | Unnamed): ((answer: readonly Uint8Array[]) => void) | null {
+    const wants = this.#wantsThen
+    if (this.#options.reads === null || wants === null || this.#traces.pins.length > 0) return null
+    if (this.#server?.pipeline.status !== 'I' || this.#open?.executes) return null
+    this.#reads ??= new CachedReads(this.#options.reads, this.#options.user)
+    return this.#reads.describing(parsedText(statement), wants, this.#told)
   }
 
   /** The answer to this exchange is that to the unit that was looked up. */
