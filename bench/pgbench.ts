@@ -1,4 +1,4 @@
-/** pgbench -S: one SELECT by primary key a transaction, from as many clients as asked for. */
+/** pgbench: a script of SQL over and over, from as many clients as asked for. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
@@ -20,9 +20,6 @@ export interface Measured {
   readonly latencyMs: number
 }
 
-/** 10: a million rows, which shared_buffers hold. */
-export const scale = 10
-
 export async function pgbenchVersion(): Promise<string> {
   const { stdout } = await run('pgbench', ['--version']).catch(() => {
     throw new Error('pgbench is not on the PATH: it comes with PostgreSQL (Debian: apt install postgresql)')
@@ -30,20 +27,23 @@ export async function pgbenchVersion(): Promise<string> {
   return /\d[\d.]*/.exec(stdout)![0]
 }
 
-export async function fill(url: string): Promise<void> {
+/** pgbench's own tables; `scale` is their size in 100,000 rows. */
+export async function fill(url: string, scale: number): Promise<void> {
   await pgbench(url, ['--initialize', '--quiet', `--scale=${scale}`])
 }
 
-/** @throws if a single transaction fails */
-export async function measure(url: string, { protocol, clients }: Load, seconds: number): Promise<Measured> {
-  const words = [
-    '--select-only',
-    '--no-vacuum',
-    `--protocol=${protocol}`,
-    `--client=${clients}`,
-    `--time=${seconds}`,
-  ]
-  const said = await pgbench(url, words)
+/**
+ * @param script words of pgbench's that say what a transaction is
+ * @throws if a single transaction fails
+ */
+export async function measure(
+  url: string,
+  script: readonly string[],
+  { protocol, clients }: Load,
+  seconds: number,
+): Promise<Measured> {
+  const words = ['--no-vacuum', `--protocol=${protocol}`, `--client=${clients}`, `--time=${seconds}`]
+  const said = await pgbench(url, [...script, ...words])
   if (/actually processed: 0\b/.test(said))
     throw new Error(`${clients} clients did no more than log in within ${seconds} s: ask for more --seconds`)
   const figure = (pattern: RegExp) => {

@@ -72,14 +72,19 @@ export async function startSluice(
   runtime: 'Bun' | 'Node',
   originUrl: string,
   folder: string,
-  runtimeFlags: readonly string[] = [],
+  { caches, runtimeFlags = [] }: { caches: boolean; runtimeFlags?: readonly string[] },
 ): Promise<Pooler> {
-  const serve = [sluice, 'serve', '--listen=127.0.0.1:0', `--pool-size=${poolSize}`]
+  const config = join(folder, `sluice-${runtime}-${caches}.toml`)
+  const lines = [
+    ...['[[hyperdrive]]', `origin = ${JSON.stringify(originUrl)}`, `origin_connection_limit = ${poolSize}`],
+    ...['[hyperdrive.caching]', `disabled = ${!caches}`],
+    ...['[hyperdrive.invalidation]', 'publication = "create"'],
+  ]
+  await writeFile(config, lines.join('\n'), { mode: 0o600 })
   const { program, said } = await startProgram(
-    [runtimes[runtime], ...runtimeFlags, ...serve],
+    [runtimes[runtime], ...runtimeFlags, sluice, 'serve', '--listen=127.0.0.1:0', `--config=${config}`],
     /the gateway listens address=(\S+).* runtime="(?:Bun|Node) (\S+)"/,
-    // In a folder without a sluice.toml.
-    { env: { ...process.env, SLUICE_ORIGIN: originUrl }, cwd: folder },
+    { cwd: folder },
   )
   return {
     ...{ name: `Sluice on ${runtime}`, version: said[2]!, program, cannot: canAll },
@@ -94,13 +99,13 @@ const runtimes = {
 }
 const sluice = fileURLToPath(new URL('../packages/gateway/src/cli/sluice.ts', import.meta.url))
 
-function urlAt(originUrl: string, host: string): string {
+export function urlAt(originUrl: string, host: string): string {
   const url = new URL(originUrl)
   url.host = host
   return url.href
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = net.createServer()
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as net.AddressInfo

@@ -1,7 +1,7 @@
 /** The programs of a benchmark: started, ended, and asked how much CPU they have taken. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 
 export interface Program extends AsyncDisposable {
@@ -58,16 +58,44 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 /**
- * Microseconds of CPU that a process has taken so far, with all its threads, in user and in kernel mode.
- * Null where there is no /proc.
+ * Microseconds of CPU that a process has taken so far, with all its threads and all that it started, in user and in
+ * kernel mode. Null where there is no /proc.
  */
 export async function cpuUs(pid: number): Promise<number | null> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => null)
+  const all = await processes()
+  if (!all.has(pid)) return null
+  const isOf = (each: number): boolean => each === pid || (all.has(each) && isOf(all.get(each)!.parent))
+  const ticks = [...all].filter(([each]) => isOf(each)).map(([, process]) => process.ticks)
+  return ticks.reduce((sum, each) => sum + each, 0) * usPerTick
+}
+
+/** Microseconds of CPU that the machine has given to anything; null where there is no /proc. */
+export async function machineCpuUs(): Promise<number | null> {
+  const stat = await readFile('/proc/stat', 'latin1').catch(() => null)
   if (stat === null) return null
-  // The name, in parentheses, may hold anything. Behind it: state is field 3, utime and stime are 14 and 15.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * usPerTick
+  const [user, nice, system, , , irq, softirq] = stat.split('\n')[0]!.split(/ +/).slice(1).map(Number)
+  return (user! + nice! + system! + irq! + softirq!) * usPerTick
 }
 
 /** USER_HZ, which is 100 for every program on Linux, whatever the kernel ticks at. */
 const usPerTick = 10_000
+
+/** `ticks` includes those of children that have ended. */
+async function processes(): Promise<Map<number, { parent: number; ticks: number }>> {
+  const names = await readdir('/proc').catch(() => [])
+  const read = names
+    .filter(name => /^\d+$/.test(name))
+    .map(async name => {
+      // It may have ended since.
+      const stat = await readFile(`/proc/${name}/stat`, 'latin1').catch(() => null)
+      if (stat === null) return []
+      // The name, in parentheses, may hold anything. Behind it: state is field 3, ppid 4, utime to cstime 14 to 17.
+      const fields = stat
+        .slice(stat.lastIndexOf(')') + 2)
+        .split(' ')
+        .map(Number)
+      const ticks = fields[11]! + fields[12]! + fields[13]! + fields[14]!
+      return [[Number(name), { parent: fields[1]!, ticks }] as const]
+    })
+  return new Map((await Promise.all(read)).flat())
+}

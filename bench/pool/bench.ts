@@ -11,9 +11,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startPostgres } from '@sluice/dev'
-import pg from 'pg'
-import { fill, type Load, measure, pgbenchVersion, protocols, scale } from '../pgbench.ts'
+import { startOrigin } from '../origin.ts'
+import { fill, type Load, measure, pgbenchVersion, protocols } from '../pgbench.ts'
 import { direct, type Pooler, poolSize, startPgBouncer, startSluice } from '../poolers.ts'
 import { cpuUs } from '../programs.ts'
 import { medians, type Sample, tables } from '../report.ts'
@@ -24,6 +23,15 @@ const usage = `usage: npm run bench -- pool [options]
   --rounds <n>     of all measurements (5): the figures are medians
   --clients <n,…>  at a time (1,20,100)
   --json <file>    every sample, and the medians`
+
+/** 10: a million rows, which shared_buffers hold. */
+const scale = 10
+
+const measures = [
+  { name: 'tps', title: 'Transactions a second', digits: 0 },
+  { name: 'latencyMs', title: 'Latency, ms', digits: 3 },
+  { name: 'cpuUs', title: "Pooler's CPU, µs a transaction", digits: 1 },
+]
 
 interface Options {
   readonly seconds: number
@@ -49,9 +57,7 @@ export async function benchPool(words: readonly string[]): Promise<void> {
 
 async function run({ seconds, rounds, clients, json }: Options, folder: string): Promise<void> {
   await using running = new AsyncDisposableStack()
-  const settings = { fsync: 'off', max_connections: '300', shared_buffers: '256MB', scram_iterations: '1' }
-  const postgres = running.use(await startPostgres({ settings }))
-  await shortenLogins(postgres.url)
+  const postgres = running.use(await startOrigin())
   const poolers = await startAll(postgres.url, folder, running)
   const about = { pgbench: await pgbenchVersion(), cores: cpus().length, scale, poolSize, seconds, rounds }
   console.log(poolers.map(({ name, version }) => `${name}: ${version}`).join('; '))
@@ -59,7 +65,7 @@ async function run({ seconds, rounds, clients, json }: Options, folder: string):
     `pgbench ${about.pgbench} -S, scale ${scale}, a pool of ${poolSize}, medians of ${rounds} rounds of ${seconds} s, ${about.cores} cores\n`,
   )
   const loads = protocols.flatMap(protocol => clients.map(count => ({ protocol, clients: count })))
-  await fill(postgres.url)
+  await fill(postgres.url, scale)
   // Compilers, and the pools.
   for (const pooler of poolers)
     for (const load of loads)
@@ -72,20 +78,12 @@ async function run({ seconds, rounds, clients, json }: Options, folder: string):
       for (const pooler of poolers)
         if (pooler.cannot(load.protocol) === null) samples.push(await sample(pooler, load, round, seconds))
     }
-  console.log(tables(samples, loads, poolers))
+  const middle = medians(samples, () => 'PgBouncer')
+  console.log(tables(middle, measures))
   if (json === undefined) return
   const versions = Object.fromEntries(poolers.map(({ name, version }) => [name, version]))
-  const document = { at: new Date(), ...about, versions, medians: medians(samples), samples }
+  const document = { at: new Date(), ...about, versions, medians: middle, samples }
   await writeFile(json, `${JSON.stringify(document, null, 2)}\n`)
-}
-
-/** pgbench's clients log in while the time of a measurement runs: the work that a password is to take would fill it. */
-async function shortenLogins(url: string): Promise<void> {
-  const client = new pg.Client(url)
-  await client.connect()
-  const { user, password } = client
-  await client.query(`alter role ${pg.escapeIdentifier(user!)} password ${pg.escapeLiteral(password!)}`)
-  await client.end()
 }
 
 async function startAll(url: string, folder: string, running: AsyncDisposableStack): Promise<Pooler[]> {
@@ -97,8 +95,8 @@ async function startAll(url: string, folder: string, running: AsyncDisposableSta
   const pgbouncer = await startPgBouncer(url, folder)
   if (pgbouncer) started(pgbouncer)
   else console.log('PgBouncer is left out: it is not installed (Debian: apt install pgbouncer)')
-  started(await startSluice('Bun', url, folder))
-  started(await startSluice('Node', url, folder))
+  started(await startSluice('Bun', url, folder, { caches: false }))
+  started(await startSluice('Node', url, folder, { caches: false }))
   for (const { name, cannot } of poolers)
     for (const protocol of protocols) {
       const why = cannot(protocol)
@@ -110,10 +108,11 @@ async function startAll(url: string, folder: string, running: AsyncDisposableSta
 async function sample(pooler: Pooler, load: Load, round: number, seconds: number): Promise<Sample> {
   const taken = async () => (pooler.program ? cpuUs(pooler.program.pid) : null)
   const before = await taken()
-  const measured = await measure(pooler.url, load, seconds)
+  const { transactions, tps, latencyMs } = await measure(pooler.url, ['--select-only'], load, seconds)
   const after = await taken()
-  const cpu = before === null || after === null ? null : (after - before) / measured.transactions
-  return { round, pooler: pooler.name, ...load, ...measured, cpuUs: cpu }
+  const cpu = before === null || after === null ? null : (after - before) / transactions
+  const name = `${load.protocol}, ${load.clients} at a time`
+  return { round, pooler: pooler.name, load: name, figures: { tps, latencyMs, cpuUs: cpu } }
 }
 
 function optionsOf(words: readonly string[]): Options | null {
