@@ -1,0 +1,154 @@
+/** One client of the consistency check: it reads or writes, through a gateway or directly, and tells the history. */
+import { query } from '@sluice/wire'
+import { type RawClient, rawClient } from '../../../support/raw-client.ts'
+import { below, oneOf } from '../../fuzz/mutate.ts'
+import type { History, Versions, Way } from './history.ts'
+import {
+  accounts,
+  move,
+  overall,
+  preparing,
+  type Question,
+  questionsAbout,
+  rowsOf,
+  touch,
+  touchByValue,
+} from './questions.ts'
+
+export interface ClientOptions {
+  readonly way: Way
+  readonly url: string
+  readonly random: () => number
+  readonly history: History
+  /** Of each error or end of a connection how many there were. */
+  readonly failures: Map<string, number>
+  /** What the gateway on its way says of its bound, for a read that is sent now. */
+  boundMs(through: number): number | null
+  /** Its commits wait for the standby. */
+  readonly waits: boolean
+}
+
+/** An error, or the end of the connection: what was asked has failed, and nothing is known of a commit. */
+class Failed extends Error {}
+
+const nothing: Versions = new Map()
+
+export class Client {
+  readonly #options: ClientOptions
+  #client: RawClient | null = null
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+  }
+
+  read(): Promise<void> {
+    const { random } = this.#options
+    const question = random() < 0.1 ? oneOf(random, overall) : oneOf(random, questionsAbout(this.#account()))
+    return this.#try(client => this.#ask(client, [], question))
+  }
+
+  write(): Promise<void> {
+    const { random } = this.#options
+    const kinds = [this.#transfer, this.#transferAtOnce, this.#touch, this.#touchOpaquely, this.#touchAndRead]
+    const kind = oneOf(random, kinds)
+    return this.#try(client => kind.call(this, client))
+  }
+
+  end(): void {
+    this.#client?.destroy()
+    this.#client = null
+  }
+
+  async #transfer(client: RawClient): Promise<void> {
+    const [one, other] = this.#move()
+    await this.#heard(client, [query('begin')])
+    const versions = [
+      ...rowsOf(await this.#heard(client, [query(one!)])),
+      ...rowsOf(await this.#heard(client, [query(other!)])),
+    ]
+    const isKept = this.#options.random() < 0.9
+    await this.#heard(client, [query(isKept ? 'commit' : 'rollback')])
+    if (isKept) this.#acknowledged(versions)
+  }
+
+  async #transferAtOnce(client: RawClient): Promise<void> {
+    const sql = ['begin', ...this.#move(), 'commit'].join('; ')
+    this.#acknowledged(rowsOf(await this.#heard(client, [query(sql)])))
+  }
+
+  async #touch(client: RawClient): Promise<void> {
+    this.#acknowledged(rowsOf(await this.#heard(client, touchByValue(this.#account()))))
+  }
+
+  async #touchOpaquely(client: RawClient): Promise<void> {
+    this.#acknowledged(rowsOf(await this.#heard(client, [query(touch(this.#account()))])))
+  }
+
+  /** In one segment: the read has to see the write before it. */
+  async #touchAndRead(client: RawClient): Promise<void> {
+    const id = this.#account()
+    await this.#ask(client, touchByValue(id), oneOf(this.#options.random, questionsAbout(id)))
+  }
+
+  /** @param before a statement that is sent in the same segment, and writes */
+  async #ask(client: RawClient, before: readonly Uint8Array[], question: Question): Promise<void> {
+    const { way, history } = this.#options
+    const sentAt = performance.now()
+    const boundMs = way === null ? null : this.#options.boundMs(way)
+    client.send(...before, ...question.messages)
+    let wrote = nothing
+    if (before.length > 0) wrote = this.#acknowledged(rowsOf(await this.#answer(client)))
+    const words = question.read(rowsOf(await this.#answer(client)))
+    if (way !== null) history.answered({ through: way, sentAt, boundMs, wrote }, words)
+  }
+
+  #heard(client: RawClient, messages: readonly Uint8Array[]): Promise<string[]> {
+    client.send(...messages)
+    return this.#answer(client)
+  }
+
+  async #answer(client: RawClient): Promise<string[]> {
+    const heard = await client.ready()
+    const error = heard.find(word => word.startsWith('E ')) ?? heard.find(word => word === 'closed')
+    if (error !== undefined) throw new Failed(error)
+    return heard
+  }
+
+  #acknowledged(rows: readonly (readonly number[])[]): Versions {
+    const versions = new Map(rows.map(([row, version]) => [row!, version!]))
+    this.#options.history.acknowledged(this.#options.way, versions, performance.now())
+    return versions
+  }
+
+  async #try(act: (client: RawClient) => Promise<void>): Promise<void> {
+    const { failures } = this.#options
+    try {
+      this.#client ??= await this.#connect()
+      await act(this.#client)
+    } catch (error) {
+      this.end()
+      const { code, message } = error as Error & { code?: string }
+      const why = error instanceof Failed ? message : (code ?? message)
+      failures.set(why, (failures.get(why) ?? 0) + 1)
+    }
+  }
+
+  async #connect(): Promise<RawClient> {
+    const { url, waits } = this.#options
+    const client = await rawClient(url)
+    await this.#heard(client, [query(`set synchronous_commit = ${waits ? 'on' : 'local'}`)])
+    await this.#heard(client, preparing)
+    return client
+  }
+
+  #account(): number {
+    return 1 + below(this.#options.random, accounts)
+  }
+
+  #move(): string[] {
+    const { random } = this.#options
+    const from = this.#account()
+    const to = 1 + ((from + below(random, accounts - 1)) % accounts)
+    return move(from, to, 1 + below(random, 10))
+  }
+}

@@ -1,0 +1,56 @@
+/** What happens to the origin and the streams while clients read and write. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { below, oneOf } from '../../fuzz/mutate.ts'
+import type { World } from './world.ts'
+
+export const troubles = [
+  'none',
+  'a slow standby',
+  'a held standby',
+  'delays',
+  'streams end',
+  'connections end',
+  'a restart',
+] as const
+export type Trouble = (typeof troubles)[number]
+
+export async function cause(
+  trouble: Trouble,
+  { origin, gateways }: World,
+  random: () => number,
+): Promise<void> {
+  const { standby } = origin
+  standby.delayMs = trouble === 'a slow standby' ? 1 + below(random, 5) : 0
+  for (const { origin } of gateways)
+    origin.latencyMs =
+      trouble === 'delays'
+        ? { toServer: below(random, 4), toClient: below(random, 4) }
+        : { toServer: 0, toClient: 0 }
+  const briefly = () => pause(20 + below(random, 100))
+  switch (trouble) {
+    case 'none':
+    case 'a slow standby':
+    case 'delays':
+      break
+    case 'a held standby':
+      standby.hold()
+      await briefly()
+      standby.release()
+      break
+    case 'streams end':
+      await briefly()
+      await origin.query(`select pg_terminate_backend(pid) from pg_stat_activity
+        where backend_type = 'walsender' and application_name <> 'standby'`)
+      break
+    case 'connections end':
+      await briefly()
+      oneOf(random, gateways).origin.cut()
+      break
+    case 'a restart':
+      await briefly()
+      await origin.restart(oneOf(random, ['stop', 'kill'] as const))
+      break
+    default:
+      trouble satisfies never
+  }
+}

@@ -1,0 +1,314 @@
+/**
+ * Two gateways that cache before one PostgreSQL, each behind a proxy of its own, a synchronous standby, and clients that
+ * come through both gateways and directly. A *round* is some writing, with readers beside it and trouble in it; then all
+ * is drained, and what the gateways still say is compared with what there is.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Postgres, startPostgres } from '@sluice/dev'
+import pg from 'pg'
+import { type DatabaseReads, SharedCache } from '../../../../packages/gateway/src/read-cache.ts'
+import { Plans } from '../../../../packages/gateway/src/sql/plans.ts'
+import { startCachingGateway } from '../../../support/caching-gateway.ts'
+import { FaultProxy } from '../../../support/fault-proxy.ts'
+import type { TestGateway } from '../../../support/gateway.ts'
+import { PhysicalReceiver } from '../../../support/physical-receiver.ts'
+import { type RawClient, rawClient } from '../../../support/raw-client.ts'
+import { Client } from './client.ts'
+import { History, type Way } from './history.ts'
+import {
+  accounts,
+  overall,
+  preparing,
+  type Question,
+  questionsAbout,
+  rowsOf,
+  schema,
+  sum,
+  type Word,
+} from './questions.ts'
+
+const database = 'consistency'
+/** The standby is a name, of who must be there for a commit to end; who does not wait says so. */
+const settings = {
+  ...{ fsync: 'off', wal_level: 'logical', deadlock_timeout: '20ms', max_connections: '100' },
+  ...{ synchronous_standby_names: 'standby', synchronous_commit: 'local' },
+}
+const patienceMs = 30_000
+
+export interface CachingGateway {
+  readonly gateway: TestGateway
+  readonly origin: FaultProxy
+  readonly reads: DatabaseReads
+  readonly shared: SharedCache
+}
+
+/** An origin that restarts on its port. */
+export class Origin implements AsyncDisposable {
+  readonly #folder: string
+  #postgres: Postgres
+  standby: PhysicalReceiver
+
+  private constructor(folder: string, postgres: Postgres, standby: PhysicalReceiver) {
+    this.#folder = folder
+    this.#postgres = postgres
+    this.standby = standby
+  }
+
+  static async start(): Promise<Origin> {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-consistency-'))
+    const postgres = await startPostgres({ dataFolder: join(folder, 'data'), settings })
+    return new Origin(folder, postgres, await PhysicalReceiver.start(postgres.url, 'standby'))
+  }
+
+  get url(): string {
+    const url = new URL(this.#postgres.url)
+    url.pathname = database
+    return url.href
+  }
+
+  /** A new database of this schema. */
+  async create(): Promise<void> {
+    await this.#query(this.#postgres.url, `drop database if exists ${database} with (force)`)
+    await this.#query(this.#postgres.url, `create database ${database}`)
+    await this.query(schema)
+  }
+
+  /** In order, or as if the machine had lost power. */
+  async restart(how: 'stop' | 'kill'): Promise<void> {
+    const { port } = this.#postgres
+    await this.standby[Symbol.asyncDispose]()
+    await this.#postgres[how]()
+    this.#postgres = await startPostgres({ dataFolder: join(this.#folder, 'data'), settings, port })
+    this.standby = await PhysicalReceiver.start(this.#postgres.url, 'standby')
+  }
+
+  query(sql: string): Promise<Record<string, unknown>[]> {
+    return this.#query(this.url, sql)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.standby[Symbol.asyncDispose]()
+    await this.#postgres.stop()
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  async #query(url: string, sql: string): Promise<Record<string, unknown>[]> {
+    const client = new pg.Client(url)
+    client.on('error', () => {})
+    await client.connect()
+    try {
+      return (await client.query(sql)).rows
+    } finally {
+      await client.end()
+    }
+  }
+}
+
+export interface Crowd {
+  /** Of each way: so many clients. */
+  readonly readers: number
+  readonly writers: number
+  readonly writersOutside: number
+  /** Of each writer in a round. */
+  readonly writes: number
+}
+
+export class World implements AsyncDisposable {
+  readonly origin: Origin
+  readonly gateways: readonly CachingGateway[]
+  readonly history = new History(sum)
+  readonly failures = new Map<string, number>()
+  readonly #crowd: Crowd
+  readonly #readers: readonly Client[]
+  readonly #writers: readonly Client[]
+  #markers = 0
+
+  private constructor(
+    origin: Origin,
+    gateways: readonly CachingGateway[],
+    crowd: Crowd,
+    random: () => number,
+  ) {
+    this.origin = origin
+    this.gateways = gateways
+    this.#crowd = crowd
+    const client = (way: Way, waits: boolean) =>
+      new Client({
+        ...{ way, waits, random, history: this.history, failures: this.failures },
+        url: way === null ? origin.url : gateways[way]!.gateway.url,
+        boundMs: through => boundOf(gateways[through]!),
+      })
+    const clients = (way: Way, count: number) =>
+      Array.from({ length: count }, (_, at) => client(way, at % 2 === 0))
+    const ways = gateways.map((_, way) => way)
+    this.#readers = ways.flatMap(way => clients(way, crowd.readers))
+    this.#writers = [
+      ...ways.flatMap(way => clients(way, crowd.writers)),
+      ...clients(null, crowd.writersOutside),
+    ]
+  }
+
+  static async start(origin: Origin, crowd: Crowd, random: () => number): Promise<World> {
+    await origin.create()
+    const gateways = [await startBefore(origin), await startBefore(origin)]
+    const world = new World(origin, gateways, crowd, random)
+    await world.drain()
+    return world
+  }
+
+  /** What of all that was asked through the gateways was answered by what they kept. */
+  get fromCache(): { readonly answers: number; readonly share: number } {
+    let answers = 0
+    let all = 0
+    for (const { shared } of this.gateways)
+      for (const [status, count] of Object.entries(shared.cache.tallies.total.counts)) {
+        if (status === 'hit' || status === 'stale') answers += count
+        if (status !== 'transaction' && status !== 'notaquery') all += count
+      }
+    return { answers, share: answers / all }
+  }
+
+  /** @param trouble what happens meanwhile */
+  async round(trouble: () => Promise<void>): Promise<void> {
+    let isOver = false
+    const reading = this.#readers.map(async reader => {
+      while (!isOver) await reader.read()
+    })
+    const writing = this.#writers.map(async writer => {
+      for (let left = this.#crowd.writes; left > 0; left--) await writer.write()
+    })
+    await Promise.all([trouble(), ...writing])
+    isOver = true
+    await Promise.all(reading)
+    await this.drain()
+    await this.compare()
+  }
+
+  /** Until all that was written has been told to each gateway. */
+  async drain(): Promise<void> {
+    // Whoever was cut off may still commit.
+    await until('nothing runs', async () => {
+      const [busy] = await this.origin.query(`select count(*)::int as count from pg_stat_activity
+        where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+          and state <> 'idle' and application_name <> 'sluice'`)
+      return busy!.count === 0
+    })
+    for (const gateway of this.gateways) await this.#drain(gateway)
+  }
+
+  /** What each gateway says of everything, by now, is what there is. */
+  async compare(): Promise<void> {
+    await using directly = await prepared(this.origin.url)
+    const asked = [...overall, ...Array.from({ length: accounts }, (_, at) => questionsAbout(at + 1)).flat()]
+    const is: Word[][] = []
+    for (const question of asked) is.push(await answer(directly, question))
+    for (const [through, { gateway }] of this.gateways.entries()) {
+      await using client = await prepared(gateway.url)
+      for (const [at, question] of asked.entries())
+        this.history.drained(through, await answer(client, question), is[at]!)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of [...this.#readers, ...this.#writers]) client.end()
+    for (const { gateway, origin } of this.gateways) {
+      await gateway.stop()
+      await origin.stop()
+    }
+  }
+
+  /**
+   * A marker is written behind all else, and awaited through the cache: an answer that was kept says the old one until
+   * the stream has shown the new one, and all before it.
+   */
+  async #drain({ gateway, reads, shared }: CachingGateway): Promise<void> {
+    const { counts } = shared.cache.tallies.total
+    const isRunning = () => {
+      const { phase } = reads.status
+      return phase.at === 'running' && phase.covered === 2 && phase.quarantine === null
+    }
+    await using client = await rawClientUntil(gateway.url)
+    const marker = async () => rowsOf(await client.query('select n from markers'))[0]?.[0]
+    for (;;) {
+      await until('the stream runs', isRunning, () => reads.status)
+      const { losses } = reads.status
+      await until('a marker is kept', async () => {
+        const hits = counts.hit
+        await marker()
+        return counts.hit > hits
+      })
+      const written = ++this.#markers
+      await this.origin.query(`update markers set n = ${written}`)
+      await until('a marker is told', async () => (await marker()) === written)
+      await until('all is settled', () => {
+        const { phase } = reads.status
+        return phase.at !== 'running' || phase.unsettled === 0
+      })
+      // Else the marker was seen because everything was dropped.
+      if (isRunning() && reads.status.losses === losses) return
+    }
+  }
+}
+
+async function startBefore({ url }: Origin): Promise<CachingGateway> {
+  const plans = await Plans.load()
+  const origin = await FaultProxy.start(url)
+  const shared = new SharedCache(plans.parser, { mostBytes: 64_000_000, maxResultBytes: 1_000_000 })
+  const gateway = await startCachingGateway(
+    origin.url,
+    {
+      invalidation: {
+        ...{ publication: 'sluice', mayChange: true, refreshMs: 500 },
+        ...{ heartbeatMs: 100, silenceMs: 5_000, idleMs: 0 },
+      },
+      waitTimeoutMs: 3_000,
+    },
+    { shutdownTimeoutMs: 100 },
+    { cache: shared },
+  )
+  const reads = gateway.gateway.backends[0]!.readsOf(database)!
+  return { gateway, origin, reads, shared }
+}
+
+const boundOf = ({ reads }: CachingGateway): number | null => {
+  const { phase } = reads.status
+  return phase.at === 'running' ? phase.boundMs : null
+}
+
+const answer = async (client: RawClient, question: Question): Promise<Word[]> => {
+  client.send(...question.messages)
+  return question.read(rowsOf(await client.ready()))
+}
+
+async function prepared(url: string): Promise<RawClient> {
+  const client = await rawClientUntil(url)
+  client.send(...preparing)
+  await client.ready()
+  return client
+}
+
+/** The origin may have just come back. */
+async function rawClientUntil(url: string): Promise<RawClient> {
+  let client: RawClient | null = null
+  await until('a client is let in', async () => {
+    client = await rawClient(url).catch(() => null)
+    return client !== null
+  })
+  return client!
+}
+
+async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  why: () => unknown = () => '',
+): Promise<void> {
+  const deadline = performance.now() + patienceMs
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`waited in vain until ${what} ${JSON.stringify(why())}`)
+    // Neither PostgreSQL nor a status tells when it is another.
+    await pause(5)
+  }
+}
