@@ -1,13 +1,17 @@
 /** One program on fresh schemas, directly and through a gateway of its own. */
-import { startGateway } from '../../support/gateway.ts'
+import type { OriginOptions } from '../../../packages/gateway/src/backend.ts'
+import type { TestGateway } from '../../support/gateway.ts'
 import { type RawClient, rawClient } from '../../support/raw-client.ts'
 import { directly } from './directly.ts'
 import { type Program, short } from './program.ts'
-import { fresh, freshRows } from './schema.ts'
+import { common, fresh, freshRows } from './schema.ts'
 import { told } from './script.ts'
 import { type Result, through } from './through.ts'
 
+export type Start = (originUrl: string, origin: Partial<OriginOptions>) => Promise<TestGateway>
+
 export class Comparison {
+  readonly #start: Start
   readonly #plainUrl: string
   readonly #pooledUrl: string
   readonly #admins: readonly RawClient[]
@@ -16,16 +20,22 @@ export class Comparison {
   /** A run that is stuck for so long is a failure. */
   patienceMs = 5_000
 
-  private constructor(plainUrl: string, pooledUrl: string, admins: readonly RawClient[]) {
+  private constructor(start: Start, plainUrl: string, pooledUrl: string, admins: readonly RawClient[]) {
+    this.#start = start
     this.#plainUrl = plainUrl
     this.#pooledUrl = pooledUrl
     this.#admins = admins
   }
 
-  /** @param urls of two databases of one server: programs run directly on one, through the gateway on the other */
-  static async of(...urls: [plain: string, pooled: string]): Promise<Comparison> {
+  /**
+   * @param start starts the gateway
+   * @param urls of two databases of one server: programs run directly on one, through the gateway on the other
+   */
+  static async of(start: Start, ...urls: [plain: string, pooled: string]): Promise<Comparison> {
     const [plain, pooled] = urls.map(asDifferential) as [string, string]
-    return new Comparison(plain, pooled, [await rawClient(plain), await rawClient(pooled)])
+    const admins = [await rawClient(plain), await rawClient(pooled)]
+    for (const admin of admins) await admin.query(common)
+    return new Comparison(start, plain, pooled, admins)
   }
 
   /** Null if every client hears the same; else what differs, to read. */
@@ -40,7 +50,7 @@ export class Comparison {
     for (const { client, says } of turns)
       if (says.some(said => 'sql' in said && defines.test(said.sql))) this.#defined.delete(client)
     const direct = await directly(program, this.#plainUrl)
-    const gateway = await startGateway(this.#pooledUrl, { connectionLimit: pool, auth: 'trust' })
+    const gateway = await this.#start(this.#pooledUrl, { connectionLimit: pool, auth: 'trust' })
     try {
       const heard = await through(program, direct.script, gateway.url, this.patienceMs)
       const differences = direct.heard.flatMap((expected, client) => unlike(client, expected, heard[client]!))
@@ -61,7 +71,7 @@ export class Comparison {
 }
 
 /** Changes a schema, perhaps. */
-const defines = /create|alter|drop|comment/
+const defines = /create|alter|drop|comment|grant|revoke/
 
 function asDifferential(url: string): string {
   const own = new URL(url)

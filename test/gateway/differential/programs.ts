@@ -174,12 +174,64 @@ const start = fc.constantFrom<Record<string, string>>(
   { DateStyle: 'SQL, DMY', options: '-c statement_timeout=4321s' },
 )
 
-export const programs = ({ turns = 12 } = {}): fc.Arbitrary<Program> =>
-  fc.record({
-    pool: fc.constantFrom<1 | 3>(1, 3),
-    starts: fc.tuple(start, start, start),
-    turns: fc.array(
-      fc.record<Turn>({ client: fc.nat(2), says, meanwhile: fc.constantFrom(false, false, true) }),
-      { minLength: 1, maxLength: turns },
-    ),
+/** A question, whole, in each way in which a driver may ask it. */
+const questionOf = (some: readonly sql.Asked[]) =>
+  fc
+    .record({
+      asked: fc.constantFrom(...some),
+      nth: fc.nat(5),
+      form: fc.constantFrom('query', 'unnamed', 'named', 'prepared'),
+      describes: fc.constantFrom<readonly ('S' | 'P')[]>([], ['P'], ['P'], ['S'], ['S', 'P']),
+      statement: fc.constantFrom('s1', 's2'),
+      ...{ portal, binary },
+    })
+    .map(({ asked, nth, form, describes, statement, portal, binary }): Said[] => {
+      const all = asked.values ?? [[]]
+      const values = all[nth % all.length]!
+      if (form === 'query' && !asked.values) return [{ say: 'Query', sql: asked.sql }]
+      const name = form === 'named' || form === 'prepared' ? statement : ''
+      const parses: readonly Said[] = [
+        ...(name === '' ? [] : [{ say: 'Close', what: 'S', name } as const]),
+        { say: 'Parse', name, sql: asked.sql, types: [] },
+        ...(describes.includes('S') ? [{ say: 'Describe', what: 'S', name } as const] : []),
+      ]
+      const runs: readonly Said[] = [
+        { say: 'Bind', portal, name, values, binary },
+        ...(describes.includes('P') ? [{ say: 'Describe', what: 'P', name: portal } as const] : []),
+        { say: 'Execute', portal, rows: 0 },
+        { say: 'Sync' },
+      ]
+      // Prepared first, and then run, twice: as drivers do with what they have named.
+      return form === 'prepared' ? [...parses, { say: 'Sync' }, ...runs, ...runs] : [...parses, ...runs]
+    })
+
+const change = query(weighted([14, oneOf(sql.changing)], [1, oneOf(sql.upsetting)]))
+
+/** Asked, and asked again: by itself, and with what changes the answer before, between or behind it. */
+const asksOf = (question: fc.Arbitrary<Said[]>) =>
+  weighted<Said[]>(
+    [9, question],
+    [5, question.map(each => [...each, ...each])],
+    [1, fc.tuple(question, change).map(([each, by]) => [...each, by, ...each])],
+    [2, fc.tuple(change, question).map(([by, each]) => [by, ...each])],
+    [3, change.map(each => [each])],
+  )
+
+const turnsOf = (says: fc.Arbitrary<Said[]>, minLength: number, maxLength: number) =>
+  fc.array(fc.record<Turn>({ client: fc.nat(2), says, meanwhile: fc.constantFrom(false, false, true) }), {
+    minLength,
+    maxLength,
   })
+
+const withTurns = (turns: fc.Arbitrary<Turn[]>): fc.Arbitrary<Program> =>
+  fc.record({ pool: fc.constantFrom<1 | 3>(1, 3), starts: fc.tuple(start, start, start), turns })
+
+export const programs = ({ turns = 12 } = {}): fc.Arbitrary<Program> => withTurns(turnsOf(says, 1, turns))
+
+/** The same that ask a few questions again and again, so that a cache may answer them. */
+export const askingPrograms = (): fc.Arbitrary<Program> =>
+  withTurns(
+    fc
+      .subarray([...sql.asked], { minLength: 3, maxLength: 4 })
+      .chain(some => turnsOf(weighted([9, asksOf(questionOf(some))], [1, says]), 10, 25)),
+  )

@@ -12,6 +12,22 @@ export const makeRoles = `
 
 export const dropRoles = `drop owned by ${roles}; drop role ${roles}`
 
+/** What all clients may read and no program changes. Rows by the role and by a parameter; values by how they are shown. */
+export const common = `
+  create schema common;
+  create table common.fixed (id int primary key, word text);
+  insert into common.fixed values (1, 'one'), (2, 'two'), (3, null);
+  create table common.guarded (id int primary key, owner name, tenant text);
+  insert into common.guarded values (1, 'differential_reader', 'a'), (2, 'differential_stranger', 'b'), (3, null, 'a');
+  alter table common.guarded enable row level security;
+  create policy own on common.guarded using (owner = current_user or tenant = current_setting('app.tenant', true));
+  create table common.kinds (at timestamptz, span interval, bytes bytea, number float8, mark text);
+  insert into common.kinds values ('2020-02-03 04:05:06+00', '1 day 2 hours', '\\x41ff', 0.1::float4, 'ä');
+  create function common.twice(n int) returns int immutable language sql as $$ select n * 2 $$;
+  grant usage on schema common to differential_reader, differential_stranger;
+  grant select on common.fixed, common.guarded to differential_reader, differential_stranger;
+  grant select on common.kinds to differential_reader;`
+
 /** The rows of a schema whose definitions are as they were: much cheaper than all of it. */
 export const freshRows = (client: number): string => {
   const c = `c${client}`

@@ -325,3 +325,89 @@ export const parameterised: readonly {
   { sql: 'select pg_advisory_lock(@, $1)', values: ['4'] },
   { sql: 'select * from t where $1', values: ['true'] },
 ]
+
+export interface Asked {
+  readonly sql: string
+  /** Of its parameters, each time others. */
+  readonly values?: readonly (readonly (string | null)[])[]
+}
+
+/**
+ * What is asked again and again, so that a cache may answer it, and what it is asked of: a client's own tables, and
+ * those that nobody changes, which all clients have in common.
+ */
+export const asked: readonly Asked[] = [
+  { sql: 'select v from c@.t where id = 1' },
+  { sql: 'select * from c@.t order by id' },
+  { sql: 'select count(*), max(v) from c@.t' },
+  { sql: 'select * from c@.view order by id' },
+  { sql: 'select x from c@.u order by x' },
+  { sql: 'select count(*) from c@.audited' },
+  { sql: 'select id from t order by id' },
+  { sql: 'select x from w order by x' },
+  { sql: 'select * from common.fixed order by id' },
+  { sql: 'select * from fixed order by id' },
+  { sql: 'select * from common.guarded order by id' },
+  { sql: 'select * from common.kinds' },
+  { sql: `select id, common.twice(id) from common.fixed where id < 3 and word <> 'it''s' order by id` },
+  { sql: 'select 10 / (id - 2) from common.fixed order by id' },
+  { sql: 'select v from c@.t where id = $1', values: [['1'], ['2'], ['01'], [null], ['x'], []] },
+  {
+    sql: 'select id, v || $1 from c@.t where id < $2 order by id',
+    values: [
+      ['!', '3'],
+      ['?', '9'],
+    ],
+  },
+  { sql: 'select word from common.fixed where id = $1', values: [['1'], ['2'], ['1']] },
+  { sql: 'select $1 from common.fixed', values: [['text'], ['7']] },
+]
+
+/** What makes answers others than they were. */
+export const changing = [
+  `update c@.t set v = v || '+' where id = 1`,
+  `insert into c@.t select max(id) + 1, 'more' from c@.t`,
+  'delete from c@.t where id > 2',
+  'update c@.t set id = id + 10 where id = 3',
+  'insert into c@.u values (1)',
+  'insert into c@.audited values (3)',
+  'truncate c@.u',
+  'call c@.commits()',
+  `do $$ begin update c@.t set v = 'done' where id = 1; end $$`,
+  `with w as (update c@.t set v = 'with' where id = 1 returning id) select * from w`,
+  `merge into c@.t using (values (1)) s(id) on t.id = s.id when matched then update set v = t.v || 'm'`,
+  `begin; update c@.t set v = 'kept' where id = 1; savepoint a; delete from c@.t; rollback to a; commit`,
+  'begin; delete from c@.t; rollback',
+  `copy c@.u from program 'echo 5'`,
+  'set search_path to c@, common',
+  'set search_path to common',
+  `set datestyle = 'German'`,
+  `set timezone = 'Asia/Tokyo'`,
+  'set bytea_output = escape',
+  'set extra_float_digits = 0',
+  'set intervalstyle = iso_8601',
+  `set app.tenant = 'a'`,
+  `select set_config('app.tenant', 'b', false)`,
+  `select set_config('search_path', 'c@', false)`,
+  'set role differential_reader',
+  'set session authorization differential_reader',
+  'set role differential_stranger',
+  'reset role',
+  'reset all',
+]
+
+/** The same, and for longer: the schema, rights, what pins. */
+export const upsetting = [
+  'alter table c@.t add column w int default 5',
+  'alter table c@.t rename v to u; alter table c@.t rename u to v',
+  'create or replace view c@.view as select id from c@.t where id > 1',
+  'revoke select on c@.t from differential_reader',
+  'grant select on c@.t to differential_reader',
+  'prepare q as update c@.t set v = v || $$p$$',
+  'execute q',
+  'create temp table w (x int)',
+  'insert into w values (1)',
+  'discard all',
+  `set client_encoding = 'LATIN1'`,
+  'set sluice.cache = off',
+]
