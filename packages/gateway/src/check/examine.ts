@@ -1,5 +1,6 @@
 /** Asks one address of an origin what `sluice check` wants to know, by the gateway's own login. */
 import type { ErrorFields } from '@sluice/wire'
+import type { ListedUser } from '../front/accounts.ts'
 import { type Address, type DialOptions, dial, type Origin } from '../origin/dial.ts'
 import { ask } from '../origin/own-query.ts'
 import { LoginRefused } from '../origin/pool.ts'
@@ -17,6 +18,7 @@ export interface Whom {
   readonly database: string
   readonly connectTimeoutMs: number
   readonly roles: 'none' | RoleSource
+  readonly users: readonly ListedUser[]
   readonly caching: CachingOptions
   readonly invalidation: StreamOptions
 }
@@ -38,6 +40,8 @@ export interface Facts {
   readonly standby: boolean
   /** What auth_query gave for the origin's own user; undefined if there is none. */
   readonly authQuery?: { readonly row: readonly (string | null)[] | null } | { readonly error: string }
+  /** Listed users whom the origin does not let in with what is configured, and what it says. */
+  readonly refusedUsers: readonly { readonly name: string; readonly fields: ErrorFields }[]
   /** Undefined if nothing is cached. */
   readonly cache?: CacheFacts
 }
@@ -114,10 +118,35 @@ async function factsOf(server: ServerConnection, whom: Whom, reach: DialOptions)
     ...{ maxConnections: number(4), reserved: number(5), others: number(6) },
     ...{ databaseLimit: limit(7), roleLimit: limit(8), standby: row[9] === 't' },
     ...(typeof roles === 'object' ? { authQuery: await tryAuthQuery(server, roles, user) } : {}),
+    refusedUsers: await refusedUsers(whom.users, reach),
     ...(caching.disabled
       ? {}
       : { cache: await examineCache(sql => rowsOf(server, sql), invalidation.publication, reach) }),
   }
+}
+
+/** A verifier proves a client and logs in by what the client's proof yields: only a password can be tried. */
+async function refusedUsers(
+  users: readonly ListedUser[],
+  reach: DialOptions,
+): Promise<Facts['refusedUsers']> {
+  const refused: { name: string; fields: ErrorFields }[] = []
+  for (const { name, password } of users) {
+    if (password === undefined) continue
+    const secret = { password: new TextEncoder().encode(password) }
+    try {
+      const server = await dial(
+        { ...reach, user: name, secret, parameters: ownParameters },
+        keeper,
+        new AbortController().signal,
+      )
+      server.close(new Error('it was opened to try a password'))
+    } catch (error) {
+      if (!(error instanceof LoginRefused)) throw error
+      refused.push({ name, fields: error.fields })
+    }
+  }
+  return refused
 }
 
 async function tryAuthQuery(

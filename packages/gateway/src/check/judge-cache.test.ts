@@ -23,7 +23,7 @@ async function factsFor(user?: string): Promise<CacheFacts & { is: 'examined' }>
     {
       origin: { addresses: [address], sslmode: 'disable' },
       ...{ user: user ?? username, password: user ? 'pw' : password, database: database.name },
-      ...{ connectTimeoutMs: 5_000, roles: 'none', caching, invalidation },
+      ...{ connectTimeoutMs: 5_000, roles: 'none', users: [], caching, invalidation },
     },
     address,
     { transport: nodeTransport, clock: systemClock },

@@ -6,13 +6,13 @@ import { caching, invalidation } from './test/cached.ts'
 
 const origin: Judged = {
   origin: { addresses: [], sslmode: 'verify-full' },
-  ...{ user: 'app', password: 'p', database: 'shop', roles: 'pg_authid', anyDatabase: false },
+  ...{ user: 'app', password: 'p', database: 'shop', roles: 'pg_authid', users: [], anyDatabase: false },
   ...{ connectionLimit: 60, connectTimeoutMs: 15_000 },
   ...{ caching: { ...caching, disabled: true }, invalidation },
 }
 const facts: Facts = {
   ...{ version: '18.4', tls: 'TLSv1.3', superuser: false, readsAuthid: true, standby: false },
-  ...{ maxConnections: 100, reserved: 3, others: 5, databaseLimit: null, roleLimit: null },
+  ...{ maxConnections: 100, reserved: 3, others: 5, databaseLimit: null, roleLimit: null, refusedUsers: [] },
 }
 const address = { host: 'db.example.com', port: 5432 }
 const reached = (of: Partial<Facts> = {}): Examined => ({

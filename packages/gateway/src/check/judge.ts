@@ -65,6 +65,13 @@ function judgeFacts(
     room(facts, neighbours),
     ...limits(origin, facts),
     roles(origin, facts),
+    ...facts.refusedUsers.map(({ name, fields }) =>
+      wrong(
+        `${named(address)} refuses the listed user "${name}": ${fields.message} (${fields.code})`,
+        fields.hint ??
+          `Is it the password of this role? Without password and verifier "${name}" proves itself by the origin's own.`,
+      ),
+    ),
     // Of several hosts, the stream is opened on the primary.
     ...(facts.cache === undefined || (facts.standby && reached > 1) ? [] : judgeCache(origin, facts.cache)),
   ]

@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { createDatabase, freshDatabase } from '../../../../test/support/postgres.ts'
@@ -60,6 +63,21 @@ test('what makes the cache less good than it could be is advice', async () => {
   )
   expect(stdout).toMatch(/\n {13}CREATE EVENT TRIGGER sluice_ddl ON ddl_command_end/)
   expect(stdout).toMatch(/\nThe gateway can serve\.\n$/)
+})
+
+test('a listed user whose password is not that of the role', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-check-'))
+  const config = join(folder, 'sluice.toml')
+  const user = (secret: string) => `[[hyperdrive.user]]\nname = "${plain}"\npassword = "${secret}"\n`
+  const head = `[[hyperdrive]]\norigin = "${database.url}"\norigin_connection_limit = 20\n`
+  await writeFile(config, head + user('guess'))
+  const wrong = await check('--config', config)
+  expect(wrong.code).toBe(1)
+  expect(wrong.stdout).toContain(`refuses the listed user "${plain}": password authentication failed`)
+  expect(wrong.stdout).not.toContain('guess')
+  await writeFile(config, head + user('secret'))
+  expect((await check('--config', config)).stdout).toMatch(/\nThe gateway can serve\.\n$/)
+  await rm(folder, { recursive: true })
 })
 
 test('a wrong password, and a database that is not there', async () => {
