@@ -55,6 +55,12 @@ export async function createDatabase(server: string = inject('postgresUrl')): Pr
     return rows[0]!.count as number
   }
   const drop = async () => {
+    // A walsender is not thrown out: it goes when it has noticed that its client has.
+    await until(
+      async () =>
+        (await admin('select from pg_replication_slots where database = $1 and active', [name])).length === 0,
+      `a replication stream of ${name} does not end`,
+    )
     await admin(`drop database if exists ${name} with (force)`)
   }
   await admin(`create database ${name}`)
@@ -65,17 +71,19 @@ export async function createDatabase(server: string = inject('postgresUrl')): Pr
     query: (text, parameters) => queryOnce(url.href, text, parameters),
     connections,
     async connectionsFallTo(count) {
-      // PostgreSQL tells nobody when a backend has gone.
-      const deadline = performance.now() + 10_000
-      for (;;) {
-        const now = await connections()
-        if (now <= count) return
-        if (performance.now() > deadline) throw new Error(`${now} clients are still connected to ${name}`)
-        await pause(20)
-      }
+      await until(async () => (await connections()) <= count, `more than ${count} clients stay in ${name}`)
     },
     drop,
     [Symbol.asyncDispose]: drop,
+  }
+}
+
+/** PostgreSQL tells nobody when a backend has gone. */
+async function until(holds: () => Promise<boolean>, failure: string): Promise<void> {
+  const deadline = performance.now() + 10_000
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(failure)
+    await pause(20)
   }
 }
 
