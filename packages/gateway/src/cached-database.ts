@@ -75,9 +75,12 @@ export class CachedDatabase {
     return this.#contexts.get(asking.key) ?? this.#make(asking, catalogue, asking.path)
   }
 
-  /** Null while it is not known. */
+  /**
+   * For what others change: null while it is not known. One in doubt will do: if it is another one by now, all that was
+   * kept is dropped when that is found out, and nothing is served before.
+   */
   catalogue(now: number): Catalogue | null {
-    return this.#catalogue.get(now)
+    return this.#catalogue.get(now) ?? this.#catalogue.last
   }
 
   /** Called before a client can know that it has committed this: what it has changed is bumped. */
@@ -93,7 +96,11 @@ export class CachedDatabase {
       for (const key of keys) stamps.bump(stamps.row(relation, key))
     }
     if (writes.opaque !== null) this.commitOpaque()
-    if (writes.ddl) this.#catalogue.forget()
+    if (!writes.ddl) return
+    // Of a text that can't be read it is not known whether it is DDL: most are mistakes, which must not end all that is
+    // kept. What else it may have changed is the opaque commit's.
+    if (writes.opaque === null) this.#catalogue.forget()
+    else this.#catalogue.doubt()
   }
 
   /** A commit of which nobody can tell what it changed. */

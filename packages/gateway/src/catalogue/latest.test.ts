@@ -76,6 +76,30 @@ test('what was forgotten while it was being read is read again', async () => {
   expect(lab.asked.filter(sql => sql === lab.asked[0]).length).toBe(2)
 })
 
+test('in doubt it is not heard, and counts on if it is the same', async () => {
+  const { catalogue, lab, at } = latest()
+  const first = await at(0)
+  catalogue.doubt()
+  expect(catalogue.get(1)).toBeNull()
+  expect(catalogue.last).toBe(first)
+  expect(await at(2)).toBe(first)
+  expect(lab.changes).toBe(0)
+  await database.query('create table doubted (id int)')
+  catalogue.doubt()
+  expect((await at(3)).relationNamed('public', 'doubted')).toBeDefined()
+  expect(lab.changes).toBe(1)
+})
+
+test('what is doubted while it is being looked at is looked at again', async () => {
+  const { catalogue, lab, at } = latest()
+  await at(0)
+  const before = lab.asked.length
+  catalogue.sweep(1_000)
+  catalogue.doubt()
+  await at(1_001)
+  expect(lab.asked.length).toBe(before + 2)
+})
+
 test('a change while it could not be asked for is one, too', async () => {
   const { catalogue, lab, at } = latest()
   await at(0)

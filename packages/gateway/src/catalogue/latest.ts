@@ -2,13 +2,14 @@
  * The newest catalogue of a database, as long as it is known to be the newest.
  *
  *     unknown ──read──▶ known ──fingerprint the same, every `refreshMs`──▶ known
- *        ▲                │
- *        └── another fingerprint; DDL was seen; nobody looked for too long
+ *        ▲                │ ▲
+ *        │                │ └──the same── in doubt ◀── something ran that may have been DDL; nobody looked for too long
+ *        └────────────────┴── another fingerprint; DDL was seen
  *
  * Who asks while it is not known hears null, and it is being read: nothing waits. It is looked after only while somebody
  * asks, so that a database that nobody uses is left alone.
  *
- * Not here: DDL that this gateway or the stream sees; they call `forget`.
+ * Not here: DDL that this gateway or the stream sees; they call `forget`, or `doubt`.
  */
 import type { Catalogue } from './catalogue.ts'
 import { readFingerprint } from './fingerprint.ts'
@@ -58,6 +59,18 @@ export class LatestCatalogue {
     this.#known = null
     this.#fingerprint = null
     this.#options.onChange()
+  }
+
+  /** Something ran that may have changed it: nobody hears of it before it was looked at again. */
+  doubt(): void {
+    this.#changes++
+    this.#sureAt = -Infinity
+    this.#askedAt = -Infinity
+  }
+
+  /** The one that was known last, which may be in doubt; null after DDL. Who takes it will hear of a change. */
+  get last(): Catalogue | null {
+    return this.#known
   }
 
   /** What a timer does from time to time. */
