@@ -222,12 +222,12 @@ export class Backend {
   /** The cache of a database; null if nothing is cached. */
   readsOf(database: string): DatabaseReads | null {
     const { cache, clock, log, random } = this.#surroundings
-    const { caching, invalidation: stream, names, origin } = this.#options
+    const { caching, invalidation: stream, origin } = this.#options
     if (cache === null || caching.disabled) return null
     let reads = this.#reads.get(database)
     if (!reads) {
       reads = new DatabaseReads({
-        ...{ shared: cache, database, origin: JSON.stringify([names, origin.addresses]), caching, stream },
+        ...{ shared: cache, database, origin: JSON.stringify(origin.addresses), caching, stream },
         ...{ clock, random, reach: this.#reachOf(database) },
         query: sql => this.#controlOf(database).query(sql),
         onStatus: ({ phase, losses }) => {

@@ -335,3 +335,17 @@ test('whatever happens in whatever order, nobody reads what is older than what w
     { numRuns: 1_000 },
   )
 })
+
+test('what is written by one way to a database ends what was read by another', () => {
+  const other = cache.database('app')
+  keep('q', 'old')
+  asks('q')
+  expect(answers.find(true, freshness, 0)).toBeInstanceOf(Entry)
+  other.stamps.bump(other.stamps.table(1))
+  asks('q')
+  expect(answers.find(true, freshness, 0)).toBeNull()
+  keep('q', 'old')
+  other.stamps.commitOpaque()
+  asks('q')
+  expect(answers.find(true, freshness, 0)).toBeNull()
+})

@@ -59,6 +59,7 @@ export class Cache {
   readonly fills: Fills
   readonly #counters: Counters
   readonly #seed: number
+  readonly #stamps = new Map<string, Stamps>()
 
   constructor({ mostBytes, maxResultBytes, seed, counters = makeCounters() }: CacheOptions) {
     this.key = new Key(seed)
@@ -68,9 +69,18 @@ export class Cache {
     this.#seed = seed
   }
 
-  /** @param name of origin and database, unlike all others */
+  /**
+   * Whatever ways lead to a database, it has one set of stamps: what is written by one way ends what was read by another.
+   *
+   * @param name of the origin's addresses and the database, unlike all others
+   */
   database(name: string): Answers {
-    return new Answers(this, Stamps.of(this.#counters, this.#seed, name))
+    let stamps = this.#stamps.get(name)
+    if (!stamps) {
+      stamps = Stamps.of(this.#counters, this.#seed, name)
+      this.#stamps.set(name, stamps)
+    }
+    return new Answers(this, stamps)
   }
 
   /** What it takes of memory. */
