@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME [options]`: runs one benchmark and prints its table. */
 const benches: Record<string, (words: readonly string[]) => Promise<void>> = {
+  cache: async words => (await import('./cache/bench.ts')).benchCache(words),
   edge: async () => (await import('./edge/bench.ts')).benchEdge(),
   pool: async words => (await import('./pool/bench.ts')).benchPool(words),
 }

@@ -1,0 +1,178 @@
+/**
+ * Sluice's cache beside pgpool-II's, beside PgBouncer, and beside no pooler at all.
+ *
+ *     pgbench ──▶ nothing │ PgBouncer │ pgpool-II │ Sluice on Bun │ Sluice on Node ──▶ PostgreSQL
+ *
+ *     hot      reads of a fixed set, which come again: each pooler runs alone, and is begun anew in each round, for a
+ *              stream costs the origin CPU for every write, whoever makes it
+ *     cold     reads that never come again: what the cache costs where it is of no use, beside the same with it off
+ *     stream   writes past the gateway: what they cost the origin for being told
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startOrigin } from '../origin.ts'
+import { type Protocol, pgbenchVersion, protocols } from '../pgbench.ts'
+import { direct, type Pooler, poolSize, startPgBouncer, startSluice } from '../poolers.ts'
+import { type Measure, medians, type Sample, tables, type Yardstick } from '../report.ts'
+import { coldLoads, hotLoads, makeTables, writeScripts } from './loads.ts'
+import { startPgpool } from './pgpool.ts'
+import { type Bench, sample, untilItAnswers, warm } from './sample.ts'
+import { type StreamLoad, streamLoad } from './stream.ts'
+
+const usage = `usage: npm run bench -- cache [options]
+
+  --seconds <n>    of each measurement (3), logins of all clients included
+  --rounds <n>     of all measurements (3): the figures are medians
+  --clients <n,…>  at a time (1,20)
+  --protocol <p>   simple, extended or prepared (prepared)
+  --parts <p,…>    hot, cold, stream (all of them)
+  --json <file>    every sample, and the medians`
+
+interface Options {
+  readonly seconds: number
+  readonly rounds: number
+  readonly clients: readonly number[]
+  readonly protocol: Protocol
+  readonly parts: readonly string[]
+  readonly json: string | undefined
+}
+
+const measures = [
+  { name: 'tps', title: 'Reads a second', digits: 0 },
+  { name: 'p50Ms', title: 'Latency, median, ms', digits: 3 },
+  { name: 'p99Ms', title: 'Latency, 99th percentile, ms', digits: 3 },
+  { name: 'machineUs', title: "The whole machine's CPU, µs a read", digits: 1 },
+  { name: 'originUs', title: "PostgreSQL's CPU, µs a read", digits: 1 },
+  { name: 'poolerUs', title: "The pooler's CPU, µs a read", digits: 1 },
+]
+
+export async function benchCache(words: readonly string[]): Promise<void> {
+  const options = optionsOf(words)
+  if (options === null) {
+    console.error(usage)
+    process.exitCode = 2
+    return
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'))
+  try {
+    await run(options, folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function run({ json, ...options }: Options, folder: string): Promise<void> {
+  const { seconds, rounds, protocol, parts } = options
+  const about = { pgbench: await pgbenchVersion(), cores: cpus().length, poolSize, ...options }
+  // Parallel workers would make a query's time depend on what else runs.
+  const settings = { wal_level: 'logical', max_parallel_workers_per_gather: '0' }
+  await using origin = await startOrigin(settings)
+  const bench = { origin, folder, seconds }
+  await makeTables(origin.url)
+  await writeScripts(folder)
+  console.log(
+    `pgbench ${about.pgbench}, ${protocol}, a pool of ${poolSize}, medians of ${rounds} rounds of ${seconds} s, ${about.cores} cores\n`,
+  )
+  const samples: Sample[] = []
+  const report = (measured: readonly Sample[], yardstick: Yardstick, shown: readonly Measure[]) => {
+    samples.push(...measured)
+    console.log(`${tables(medians(measured, yardstick), shown)}\n`)
+  }
+  if (parts.includes('hot')) report(await measureHot(bench, options), () => 'direct', measures)
+  if (parts.includes('cold')) report(await measureCold(bench, options), withCacheOff, measures.slice(0, 3))
+  const stream = parts.includes('stream') ? await streamLoad(bench, rounds) : null
+  if (stream) console.log(sentenceOf(stream))
+  if (json !== undefined)
+    await writeFile(json, `${JSON.stringify({ at: new Date(), ...about, stream, samples }, null, 2)}\n`)
+}
+
+const sentenceOf = ({ walsenderUs, controlUs, gatewayUs, writes }: StreamLoad) =>
+  `A write past the gateway costs the origin ${walsenderUs.toFixed(0)} µs of the walsender's CPU and ` +
+  `${controlUs.toFixed(0)} µs of the control connection's, and the gateway ${gatewayUs.toFixed(0)} µs ` +
+  `(${writes.toFixed(0)} writes a second).`
+
+async function measureHot(
+  bench: Bench,
+  { rounds, clients, protocol }: Omit<Options, 'json'>,
+): Promise<Sample[]> {
+  const { origin, folder } = bench
+  const loads = hotLoads(protocol, clients)
+  const starts: Record<string, () => Promise<Pooler | null>> = {
+    direct: async () => direct(origin.url),
+    PgBouncer: () => startPgBouncer(origin.url, folder),
+    'pgpool-II': () => startPgpool(origin.url, folder, Math.max(...clients)),
+    Bun: () => startSluice('Bun', origin.url, folder, { caches: true }),
+    Node: () => startSluice('Node', origin.url, folder, { caches: true }),
+  }
+  const samples: Sample[] = []
+  for (let round = 1; round <= rounds; round++)
+    for (const [name, start] of Object.entries(starts)) {
+      await using running = new AsyncDisposableStack()
+      const pooler = await start()
+      if (pooler?.program) running.use(pooler.program)
+      const why = pooler === null ? 'it is not installed' : pooler.cannot(protocol)
+      if (round === 1) console.log(`${name}: ${why === null ? pooler!.version : `left out, for ${why}`}`)
+      if (pooler === null || why !== null) continue
+      if (pooler.name.startsWith('Sluice')) await untilItAnswers(pooler.url)
+      for (const load of loads) {
+        console.error(`round ${round} of ${rounds}: ${pooler.name}, ${load.name}`)
+        await warm(bench, pooler, load)
+        samples.push(await sample(bench, pooler, load, round))
+      }
+    }
+  return samples
+}
+
+const isOff = ', cache off'
+const withCacheOff: Yardstick = pooler => pooler.replace(/, cache on$/, isOff)
+
+async function measureCold(
+  bench: Bench,
+  { rounds, clients }: Pick<Options, 'rounds' | 'clients'>,
+): Promise<Sample[]> {
+  await using running = new AsyncDisposableStack()
+  const poolers: Pooler[] = []
+  for (const runtime of ['Bun', 'Node'] as const)
+    for (const caches of [true, false]) {
+      const pooler = await startSluice(runtime, bench.origin.url, bench.folder, { caches })
+      running.use(pooler.program!)
+      if (caches) await untilItAnswers(pooler.url)
+      poolers.push({ ...pooler, name: `${runtime}${caches ? ', cache on' : isOff}` })
+    }
+  const loads = coldLoads(clients)
+  for (const pooler of poolers) for (const load of loads) await warm(bench, pooler, load)
+  const samples: Sample[] = []
+  for (let round = 1; round <= rounds; round++)
+    for (const load of loads) {
+      console.error(`round ${round} of ${rounds}: ${load.name}`)
+      for (const pooler of poolers) samples.push(await sample(bench, pooler, load, round))
+    }
+  return samples
+}
+
+function optionsOf(words: readonly string[]): Options | null {
+  const text = { type: 'string' } as const
+  const options = { seconds: text, rounds: text, clients: text, protocol: text, parts: text, json: text }
+  try {
+    const { values } = parseArgs({ args: [...words], options })
+    const whole = (word: string) => {
+      if (!/^[1-9]\d*$/.test(word)) throw new Error(`"${word}" is no number from 1 on`)
+      return Number(word)
+    }
+    const protocol = protocols.find(name => name === (values.protocol ?? 'prepared'))
+    if (protocol === undefined) throw new Error(`"${values.protocol}" is none of ${protocols.join(', ')}`)
+    return {
+      seconds: whole(values.seconds ?? '3'),
+      rounds: whole(values.rounds ?? '3'),
+      clients: (values.clients ?? '1,20').split(',').map(whole),
+      protocol,
+      parts: (values.parts ?? 'hot,cold,stream').split(','),
+      json: values.json,
+    }
+  } catch (error) {
+    console.error((error as Error).message)
+    return null
+  }
+}
