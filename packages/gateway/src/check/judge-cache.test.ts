@@ -65,7 +65,7 @@ describe('without a publication', () => {
       ),
       cure: expect.stringContaining('dropped refuses UPDATE and DELETE'),
     })
-    await database.query(/: (CREATE PUBLICATION .*?)\. The risk/.exec(line.cure!)![1]!)
+    await database.query(line.sql!)
     expect(said(await judged())).toContain('ok: publication "sluice" tells of changes in 1 table')
   })
 
@@ -91,7 +91,6 @@ test('a role without rights: it can open no stream, and make no publication and 
       cure: expect.stringContaining('REPLICATION'),
     })
     expect(one(lines, 'may not make one').cure).toContain('GRANT CREATE ON DATABASE "shop" TO "app"')
-    expect(lines.every(({ sql }) => sql === undefined)).toBe(true)
     await database.query(
       `alter role ${role} replication; grant create on database ${database.name} to ${role}`,
     )
@@ -135,7 +134,7 @@ test('tables whose changes are not told are named, by reason', async () => {
   const lines = await judged()
   expect(one(lines, 'public.heap, public.loose')).toMatchObject({
     verdict: 'advice',
-    what: expect.stringContaining('what reads one of them is not cached'),
+    what: expect.stringContaining('what reads any of them is not cached'),
     cure: expect.stringContaining('no primary key'),
   })
   expect(one(lines, 'public.quick').cure).toBe('It is unlogged: its changes are not in the WAL.')
@@ -173,6 +172,7 @@ describe('a publication that harms writes', () => {
 })
 
 test('who may make event triggers is offered them, and they will do', async () => {
+  await database.query('create publication sluice')
   const { sql, verdict } = one(await judged(), 'event triggers would tell it at once')
   expect(verdict).toBe('advice')
   await database.query(sql!)

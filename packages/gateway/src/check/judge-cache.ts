@@ -5,7 +5,7 @@
  * None of it is wrong: without a stream the gateway serves, and caches less, or by age alone.
  */
 import { ddlTriggerSql } from '../invalidation/ddl.ts'
-import { type Failure, noPublication } from '../invalidation/failure.ts'
+import type { Failure } from '../invalidation/failure.ts'
 import { type Examined, type Fit, judge } from '../invalidation/publication.ts'
 import type { CachingOptions, StreamOptions } from '../read-cache.ts'
 import type { CacheFacts } from './examine-cache.ts'
@@ -23,20 +23,19 @@ export function judgeCache(origin: Cached, facts: CacheFacts): Line[] {
   const { examined, noStream, mayCreate } = facts
   const { publication: name, mayChange } = origin.invalidation
   const judged = judge(name, examined)
-  const failures = noStream ? [noStream] : []
+  const failures: Unable[] = noStream ? [noStream] : []
   switch (judged.is) {
     case 'unfit':
       return untold(origin, [judged.failure, ...failures])
     case 'missing':
-      if (mayChange && !mayCreate) failures.push(mayNotCreate(origin, judged.statement))
-      if (!mayChange) failures.push(withRisk(noPublication(name, judged.statement)))
+      if (!(mayChange && mayCreate)) failures.push(notMade(origin, judged.statement))
       return [
         ...untold(origin, failures),
         ...(mayChange && mayCreate
           ? [ok(`publication "${name}" is not there, and the gateway will make it`)]
           : []),
         ...leftOut(origin, judged.leftOut),
-        ...ddl(origin, facts),
+        ...(failures.length === 0 ? ddl(origin, facts) : []),
       ]
     case 'fit':
       return [
@@ -45,19 +44,22 @@ export function judgeCache(origin: Cached, facts: CacheFacts): Line[] {
         ...refusing(origin, judged, examined),
         ...leftOut(origin, notCovered(judged, examined)),
         ...missing(origin, judged),
-        ...ddl(origin, facts),
+        ...(failures.length === 0 ? ddl(origin, facts) : []),
       ]
     default:
       return judged satisfies never
   }
 }
 
+type Unable = Failure & { readonly sql?: string }
+
 /** Why there will be no stream; what that means is said with the first reason. */
-function untold(origin: Cached, failures: readonly Failure[]): Line[] {
-  return failures.map(({ cause, hint }, at) =>
+function untold(origin: Cached, failures: readonly Unable[]): Line[] {
+  return failures.map(({ cause, hint, sql }, at) =>
     warning(
       `changes by others can't be told: ${cause}${at === 0 ? `. ${without(origin, failures)}` : ''}`,
       hint ?? undefined,
+      sql,
     ),
   )
 }
@@ -73,13 +75,17 @@ function without({ caching }: Cached, failures: readonly Failure[]): string {
 const risk =
   'The risk: a table in a publication whose primary key is dropped refuses UPDATE and DELETE until it has one again.'
 
-const withRisk = (failure: Failure): Failure => ({ ...failure, hint: `${failure.hint}. ${risk}` })
-
-const mayNotCreate = ({ user, database, invalidation }: Cached, statement: string): Failure => ({
-  cause: `there is no publication "${invalidation.publication}", and "${user}" may not make one`,
-  hint: `GRANT CREATE ON DATABASE "${database}" TO "${user}"; or run as the owner of the tables: ${statement}. ${risk}`,
-  possible: false,
-})
+function notMade({ user, database, invalidation }: Cached, statement: string): Unable {
+  const { publication, mayChange } = invalidation
+  const cause = `there is no publication "${publication}"`
+  const by = `As the owner of the tables. ${risk}`
+  return {
+    cause: mayChange ? `${cause}, and "${user}" may not make one` : cause,
+    hint: mayChange ? `GRANT CREATE ON DATABASE "${database}" TO "${user}". Or: ${by}` : by,
+    possible: false,
+    sql: statement,
+  }
+}
 
 type LeftOut = Fit['leftOut']
 
@@ -118,7 +124,7 @@ function leftOut({ caching: { maxAgeUntoldMs } }: Cached, tables: LeftOut): Line
         ? `cached by age alone, for ${seconds(maxAgeUntoldMs)}`
         : 'not cached (max_age_untold)'
     return advice(
-      `changes of ${listed(names)} are not told: what reads ${isOne ? 'it' : 'one of them'} is ${much}`,
+      `no stream tells of changes in ${listed(names)}: with one, what reads ${isOne ? 'it' : 'any of them'} is ${much}`,
       isOne ? sentence(why) : `Of each of them: ${why}.`,
     )
   })
