@@ -13,7 +13,7 @@ import type { SchemaObject } from './sink.ts'
 export const schemaPrefix = 'sluice'
 
 /**
- * Makes the event triggers, or makes them anew. Temporary objects are other sessions' concern never, and objects
+ * Makes the event triggers, or makes them anew. Temporary objects concern no other session; objects
  * without a schema (schemas, casts, what is granted) are told. It runs as who made it, so that nobody needs rights;
  * ALWAYS, so that replicated commands are told as well.
  */
