@@ -48,6 +48,8 @@ const measures = [
   { name: 'poolerUs', title: "The pooler's CPU, µs a read", digits: 1 },
 ]
 
+const coldMeasures = measures.filter(({ name }) => name !== 'machineUs' && name !== 'originUs')
+
 export async function benchCache(words: readonly string[]): Promise<void> {
   const options = optionsOf(words)
   if (options === null) {
@@ -81,7 +83,7 @@ async function run({ json, ...options }: Options, folder: string): Promise<void>
     console.log(`${tables(medians(measured, yardstick), shown)}\n`)
   }
   if (parts.includes('hot')) report(await measureHot(bench, options), () => 'direct', measures)
-  if (parts.includes('cold')) report(await measureCold(bench, options), withCacheOff, measures.slice(0, 3))
+  if (parts.includes('cold')) report(await measureCold(bench, options), withCacheOff, coldMeasures)
   const stream = parts.includes('stream') ? await streamLoad(bench, rounds) : null
   if (stream) console.log(sentenceOf(stream))
   if (json !== undefined)
