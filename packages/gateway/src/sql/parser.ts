@@ -38,6 +38,8 @@ type Statements = NonNullable<ParseResult['stmts']>
 export class Parser {
   readonly #make: () => Promise<Module>
   #module: Module | null
+  /** What was asked for last. */
+  #last: { readonly text: string; readonly statements: Statements | null } | null = null
 
   private constructor(make: () => Promise<Module>, module: Module) {
     this.#make = make
@@ -64,9 +66,17 @@ export class Parser {
     return this.#module === null
   }
 
-  /** The statements of a text; null if the grammar refuses it, or it nests too deep. */
+  /**
+   * The statements of a text, not to be written into; null if the grammar refuses it, or it nests too deep.
+   *
+   * Whoever asks for the same text again gets the same tree: of a new one the plan, what it reads and what it writes
+   * are made one after the other.
+   */
   parse(text: string): Statements | null {
-    return this.#read(text, parse)
+    if (this.#last?.text === text) return this.#last.statements
+    const statements = this.#read(text, parse)
+    this.#last = this.busy ? null : { text, statements }
+    return statements
   }
 
   /** The functions and procedures in PL/pgSQL that a text creates, as trees whose nodes are called as in plpgsql.h. */
