@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util'
 import { startOrigin } from '../origin.ts'
 import { type Protocol, pgbenchVersion, protocols } from '../pgbench.ts'
 import { direct, type Pooler, poolSize, startPgBouncer, startSluice } from '../poolers.ts'
-import { type Measure, medians, type Sample, tables, type Yardstick } from '../report.ts'
+import { type Measure, type Median, medians, type Sample, tables, type Yardstick } from '../report.ts'
 import { coldLoads, hotLoads, makeTables, writeScripts } from './loads.ts'
 import { startPgpool } from './pgpool.ts'
 import { type Bench, sample, untilItAnswers, warm } from './sample.ts'
@@ -29,6 +29,8 @@ const usage = `usage: npm run bench -- cache [options]
   --protocol <p>   simple, extended or prepared (prepared)
   --parts <p,…>    hot, cold, stream (all of them)
   --json <file>    every sample, and the medians`
+
+const allParts: readonly string[] = ['hot', 'cold', 'stream']
 
 interface Options {
   readonly seconds: number
@@ -77,17 +79,18 @@ async function run({ json, ...options }: Options, folder: string): Promise<void>
   console.log(
     `pgbench ${about.pgbench}, ${protocol}, a pool of ${poolSize}, medians of ${rounds} rounds of ${seconds} s, ${about.cores} cores\n`,
   )
-  const samples: Sample[] = []
-  const report = (measured: readonly Sample[], yardstick: Yardstick, shown: readonly Measure[]) => {
-    samples.push(...measured)
-    console.log(`${tables(medians(measured, yardstick), shown)}\n`)
+  const reports: { readonly samples: readonly Sample[]; readonly medians: readonly Median[] }[] = []
+  const report = (samples: readonly Sample[], yardstick: Yardstick, shown: readonly Measure[]) => {
+    const middle = medians(samples, yardstick)
+    reports.push({ samples, medians: middle })
+    console.log(`\n${tables(middle, shown)}\n`)
   }
   if (parts.includes('hot')) report(await measureHot(bench, options), () => 'direct', measures)
   if (parts.includes('cold')) report(await measureCold(bench, options), withCacheOff, coldMeasures)
   const stream = parts.includes('stream') ? await streamLoad(bench, rounds) : null
   if (stream) console.log(sentenceOf(stream))
   if (json !== undefined)
-    await writeFile(json, `${JSON.stringify({ at: new Date(), ...about, stream, samples }, null, 2)}\n`)
+    await writeFile(json, `${JSON.stringify({ at: new Date(), ...about, stream, reports }, null, 2)}\n`)
 }
 
 const sentenceOf = ({ walsenderUs, controlUs, gatewayUs, writes }: StreamLoad) =>
@@ -165,12 +168,15 @@ function optionsOf(words: readonly string[]): Options | null {
     }
     const protocol = protocols.find(name => name === (values.protocol ?? 'prepared'))
     if (protocol === undefined) throw new Error(`"${values.protocol}" is none of ${protocols.join(', ')}`)
+    const parts = (values.parts ?? allParts.join()).split(',')
+    const unknown = parts.find(part => !allParts.includes(part))
+    if (unknown !== undefined) throw new Error(`"${unknown}" is none of ${allParts.join(', ')}`)
     return {
       seconds: whole(values.seconds ?? '3'),
       rounds: whole(values.rounds ?? '3'),
       clients: (values.clients ?? '1,20').split(',').map(whole),
       protocol,
-      parts: (values.parts ?? 'hot,cold,stream').split(','),
+      parts,
       json: values.json,
     }
   } catch (error) {

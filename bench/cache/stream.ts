@@ -19,28 +19,19 @@ export interface StreamLoad {
 
 export async function streamLoad({ origin, folder, seconds }: Bench, rounds: number): Promise<StreamLoad> {
   const gateway = await startSluice('Bun', origin.url, folder, { caches: true })
-  await using _ = gateway.program!
+  await using program = gateway.program!
   await untilItAnswers(gateway.url)
-  const pids = await streamBackends(origin.url)
-  const processes = { walsenderUs: pids.walsender, controlUs: pids.control, gatewayUs: gateway.program!.pid }
-  const taken = async () => {
-    const each = Object.entries(processes).map(async ([name, pid]) => [name, await cpuUs(pid)] as const)
-    return Object.fromEntries(await Promise.all(each))
-  }
+  const { walsender, control } = await streamBackends(origin.url)
+  const taken = () =>
+    Promise.all([walsender, control, program.pid].map(async pid => (await cpuUs(pid)) ?? Number.NaN))
+  const load = { protocol: 'prepared', clients: 4 } as const
   const samples: StreamLoad[] = []
   for (let round = 1; round <= rounds; round++) {
     console.error(`round ${round} of ${rounds}: writes past the gateway`)
     const before = await taken()
-    const words = writing(folder, 0)
-    const { transactions, tps } = await measure(
-      origin.url,
-      words,
-      { protocol: 'prepared', clients: 4 },
-      seconds,
-    )
+    const { transactions, tps } = await measure(origin.url, writing(folder, 0), load, seconds)
     const after = await taken()
-    const aWrite = (name: string) => ((after[name] ?? 0) - (before[name] ?? 0)) / transactions
-    const [walsenderUs, controlUs, gatewayUs] = Object.keys(processes).map(aWrite)
+    const [walsenderUs, controlUs, gatewayUs] = after.map((us, which) => (us - before[which]!) / transactions)
     samples.push({ walsenderUs: walsenderUs!, controlUs: controlUs!, gatewayUs: gatewayUs!, writes: tps })
   }
   const median = (of: keyof StreamLoad) => medianOf(samples.map(each => each[of]))
