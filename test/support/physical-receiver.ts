@@ -8,6 +8,7 @@
  *     standby.delayMs = 5  // each acknowledgement comes so much later
  */
 import {
+  CopyBothResponse,
   CopyData,
   DataRow,
   ErrorResponse,
@@ -23,7 +24,7 @@ import { systemClock } from '../../packages/gateway/src/transport/clock.ts'
 import { nodeTransport } from '../../packages/gateway/src/transport/node.ts'
 import type { Socket } from '../../packages/gateway/src/transport/transport.ts'
 
-const watched = watch({ whole: [CopyData, DataRow, ErrorResponse, ReadyForQuery] })
+const watched = watch({ whole: [CopyBothResponse, CopyData, DataRow, ErrorResponse, ReadyForQuery] })
 /** A walsender sends 128 kB of WAL at most in one message. */
 const longestMessage = 262_144
 
@@ -88,12 +89,13 @@ export class PhysicalReceiver implements AsyncDisposable {
     if (type === ErrorResponse) this.#onFailed(new Error(parseErrorFields(bytes, start, end).message))
     // systemid, timeline, xlogpos, dbname
     else if (type === DataRow) this.#position = /[0-9A-F]+\/[0-9A-F]+/.exec(text(bytes, start, end))![0]
+    // A server that has nothing to tell says no more for 15 s.
+    else if (type === CopyBothResponse) this.#onStarted()
     else if (type === ReadyForQuery) this.#socket.write(query(`START_REPLICATION PHYSICAL ${this.#position}`))
     else this.#copyData(new DataView(bytes.buffer, bytes.byteOffset + start, end - start))
   }
 
   #copyData(view: DataView): void {
-    this.#onStarted()
     // XLogData: where it starts in the WAL, two fields more, the WAL itself. Else a keepalive, which is answered.
     if (view.getUint8(0) === 0x77) this.#received = view.getBigUint64(1) + BigInt(view.byteLength - 25)
     this.#acknowledge()

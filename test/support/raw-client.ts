@@ -119,6 +119,7 @@ class Client implements RawClient {
         this.#wake()
       })
       socket.on('end', () => {
+        act(login.lost())
         this.#closed = true
         this.#wake()
       })
