@@ -1,0 +1,168 @@
+/**
+ * However a client writes, it and everybody else behind the gateway hear of it at once, from an answer that was kept
+ * before: no stream tells, so nothing but the gateway's own knowledge of what was written ends the answer.
+ */
+import { bind, copyData, copyDone, execute, FunctionCall, parse, query, sync } from '@sluice/wire'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { byAge, startCachingGateway } from '../../support/caching-gateway.ts'
+import type { TestGateway } from '../../support/gateway.ts'
+import { freshDatabase } from '../../support/postgres.ts'
+import { type RawClient, rawClient } from '../../support/raw-client.ts'
+
+const database = await freshDatabase()
+await database.query(`
+  create table t (id int primary key, v int not null);
+  create view doubled as select id, v * 2 as w from t;
+  create function adds() returns int language plpgsql as 'begin update t set v = v + 1; return 1; end';
+  create function adds_sql() returns int language sql as 'update t set v = v + 1; select 1';
+  create procedure add_up() language plpgsql as 'begin update t set v = v + 1; commit; end';
+  create function on_insert() returns trigger language plpgsql as 'begin update t set v = v + 1; return null; end';
+  create table triggers (x int);
+  create trigger adds after insert on triggers for each row execute function on_insert();
+  create table defers (x int);
+  create constraint trigger adds after insert on defers deferrable initially deferred
+    for each row execute function on_insert();
+  create table rules (x int);
+  create rule adds as on insert to rules do also update t set v = v + 1;
+  create table defaults (x int default adds())`)
+const [{ oid }] = await database.query(`select 'adds()'::regprocedure::oid::int as oid`)
+
+const reads = ['select v from t where id = 1', 'select sum(v) from t', 'select w / 2 from doubled']
+const write = 'update t set v = v + 1 where id = 1'
+
+let gateway: TestGateway
+let a: RawClient
+let b: RawClient
+beforeAll(async () => {
+  gateway = await startCachingGateway(database.url, byAge, { shutdownTimeoutMs: 100 })
+  ;[a, b] = (await Promise.all([rawClient(gateway.url), rawClient(gateway.url)])) as [RawClient, RawClient]
+})
+afterAll(async () => {
+  for (const client of [a, b]) client.destroy()
+  await gateway.stop()
+})
+
+beforeEach(async () => {
+  await a.query('rollback')
+  await a.query('truncate t; insert into t values (1, 0)')
+  for (const read of reads) await expect.poll(() => isKept(read)).toBe(true)
+})
+
+async function isKept(read: string): Promise<boolean> {
+  await b.query(read)
+  const [, status] = await b.query('show sluice.cache_status')
+  return status!.startsWith('D(hit')
+}
+
+async function everybodyHears(v: number): Promise<void> {
+  for (const read of reads)
+    for (const client of [a, b, a]) expect(await client.query(read), read).toContain(`D(${v})`)
+}
+
+test.each([
+  ['a Query', write],
+  ['several statements in one', `select 1; ${write}; select 2`],
+  ['several statements of which a later one fails', `begin; ${write}; commit; select 1/0`],
+  ['a function', 'select adds()'],
+  ['a function in SQL', 'select adds_sql()'],
+  ['a procedure that commits', 'call add_up()'],
+  ['code', `do $$ begin ${write}; end $$`],
+  ['code that is put together', `do $$ begin execute 'update ' || 't set v = v + 1'; end $$`],
+  ['a trigger', 'insert into triggers values (1)'],
+  ['a trigger at the commit', 'begin; insert into defers values (1); commit'],
+  ['a rule', 'insert into rules values (1)'],
+  ['a default', 'insert into defaults default values'],
+  ['a view', 'update doubled set id = 1; update t set v = v + 1'],
+  ['MERGE', 'merge into t using (values (1)) s(i) on i = id when matched then update set v = v + 1'],
+  ['ON CONFLICT', 'insert into t values (1, 0) on conflict (id) do update set v = t.v + 1'],
+  ['WITH', `with written as (${write} returning id) select * from written`],
+  ['EXPLAIN ANALYZE', `explain analyze ${write}`],
+  ['EXECUTE', `prepare q as ${write}; execute q; deallocate q`],
+  ['EXPLAIN ANALYZE of EXECUTE', `prepare q as ${write}; explain analyze execute q; deallocate q`],
+  ['CREATE TABLE AS', 'create table made as select adds(); drop table made'],
+  ['a cursor', 'begin; declare c cursor for select adds(); fetch all from c; commit'],
+  [
+    'a row under a cursor',
+    `begin; declare c cursor for select * from t for update; fetch c; 
+    update t set v = v + 1 where current of c; commit`,
+  ],
+  ['TRUNCATE', 'truncate t; insert into t values (1, 1)'],
+  ['DDL in a transaction', `begin; alter table t add w int; alter table t drop w; ${write}; commit`],
+  ['a transaction before COMMIT AND CHAIN', `begin; ${write}; commit and chain; rollback`],
+  [
+    'a transaction with a savepoint that was given up',
+    `begin; ${write}; savepoint s; delete from t; rollback to s; commit`,
+  ],
+])('%s', async (_, sql) => {
+  await a.query(sql)
+  await everybodyHears(1)
+})
+
+test('statements one by one, as far as they are committed', async () => {
+  await a.query('begin')
+  await a.query(write)
+  await a.query('savepoint s')
+  await a.query(write)
+  expect(await b.query(reads[0]!)).toContain('D(0)')
+  await a.query('rollback to s')
+  await a.query('commit')
+  await everybodyHears(1)
+})
+
+test('a prepared transaction, when somebody commits it', async () => {
+  await a.query(`begin; ${write}; prepare transaction 'p'`)
+  await everybodyHears(0)
+  await b.query(`commit prepared 'p'`)
+  await everybodyHears(1)
+})
+
+test('a statement that SQL has prepared, each time it is executed', async () => {
+  await a.query(`prepare q as ${write}`)
+  for (const v of [1, 2]) {
+    await a.query('execute q')
+    await everybodyHears(v)
+  }
+  await a.query('deallocate q')
+})
+
+test('a statement that Parse has prepared, each time it is executed', async () => {
+  a.send(parse('s', write), sync())
+  await a.ready()
+  for (const v of [1, 2]) {
+    a.send(bind('', 's'), execute(), sync())
+    await a.ready()
+    await everybodyHears(v)
+  }
+})
+
+test('COPY', async () => {
+  await a.query('delete from t')
+  a.send(query('copy t from stdin'))
+  await a.take(1)
+  a.send(copyData(Buffer.from('1\t1\n')), copyDone())
+  await a.ready()
+  await everybodyHears(1)
+})
+
+test('a function that is called by its oid', async () => {
+  const call = Buffer.alloc(15)
+  call[0] = FunctionCall
+  call.writeInt32BE(14, 1)
+  call.writeInt32BE(oid, 5)
+  a.send(call)
+  await a.ready()
+  await everybodyHears(1)
+})
+
+test('a cursor that is held, when it is declared', async () => {
+  await a.query('declare c cursor with hold for select adds()')
+  await everybodyHears(1)
+  await a.query('close c')
+})
+
+test('another table of the name', async () => {
+  await a.query(`begin; create table newer (like t including all); insert into newer values (1, 1);
+    create or replace view doubled as select id, v * 2 as w from newer;
+    alter table t rename to older; alter table newer rename to t; commit`)
+  await everybodyHears(1)
+})
