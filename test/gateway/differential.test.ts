@@ -59,7 +59,7 @@ const caching = {
   ...{ stable: true, withoutStream: null },
 }
 
-const timeoutOf = (runs: number) => 60_000 + runs * 2_000
+const timeoutOf = (runs: number) => 60_000 + runs * 4_000
 
 /** It is read when the first client asks. */
 async function knowsCatalogue({ url }: TestGateway, hits: () => number): Promise<void> {
