@@ -1,4 +1,5 @@
 /** One client of the consistency check: it reads or writes, through a gateway or directly, and tells the history. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { query } from '@sluice/wire'
 import { type RawClient, rawClient } from '../../../support/raw-client.ts'
 import { below, oneOf } from '../../fuzz/mutate.ts'
@@ -43,15 +44,22 @@ export class Client {
 
   read(): Promise<void> {
     const { random } = this.#options
-    const question = random() < 0.1 ? oneOf(random, overall) : oneOf(random, questionsAbout(this.#account()))
-    return this.#try(client => this.#ask(client, [], question))
+    const question =
+      random() < 0.1 ? oneOf(random, overall) : oneOf(random, questionsAbout(1 + below(random, accounts)))
+    return this.#try(async client => {
+      await this.#ask(client, [], question)
+    })
   }
 
-  write(): Promise<void> {
+  /** Writes after a while, and looks at what it has written. */
+  async write(): Promise<void> {
     const { random } = this.#options
-    const kinds = [this.#transfer, this.#transferAtOnce, this.#touch, this.#touchOpaquely, this.#touchAndRead]
-    const kind = oneOf(random, kinds)
-    return this.#try(client => kind.call(this, client))
+    await pause(below(random, 30))
+    const kind = random() < 0.1 ? this.#touchOpaquely : oneOf(random, this.#kinds)
+    return this.#try(async client => {
+      for (const id of (await kind.call(this, client)).keys())
+        await this.#ask(client, [], oneOf(random, questionsAbout(id)))
+    })
   }
 
   end(): void {
@@ -59,7 +67,11 @@ export class Client {
     this.#client = null
   }
 
-  async #transfer(client: RawClient): Promise<void> {
+  get #kinds() {
+    return [this.#transfer, this.#transferAtOnce, this.#touch, this.#touchAndRead]
+  }
+
+  async #transfer(client: RawClient): Promise<Versions> {
     const [one, other] = this.#move()
     await this.#heard(client, [query('begin')])
     const versions = [
@@ -68,30 +80,30 @@ export class Client {
     ]
     const isKept = this.#options.random() < 0.9
     await this.#heard(client, [query(isKept ? 'commit' : 'rollback')])
-    if (isKept) this.#acknowledged(versions)
+    return isKept ? this.#acknowledged(versions) : nothing
   }
 
-  async #transferAtOnce(client: RawClient): Promise<void> {
+  async #transferAtOnce(client: RawClient): Promise<Versions> {
     const sql = ['begin', ...this.#move(), 'commit'].join('; ')
-    this.#acknowledged(rowsOf(await this.#heard(client, [query(sql)])))
+    return this.#acknowledged(rowsOf(await this.#heard(client, [query(sql)])))
   }
 
-  async #touch(client: RawClient): Promise<void> {
-    this.#acknowledged(rowsOf(await this.#heard(client, touchByValue(this.#account()))))
+  async #touch(client: RawClient): Promise<Versions> {
+    return this.#acknowledged(rowsOf(await this.#heard(client, touchByValue(this.#account()))))
   }
 
-  async #touchOpaquely(client: RawClient): Promise<void> {
-    this.#acknowledged(rowsOf(await this.#heard(client, [query(touch(this.#account()))])))
+  async #touchOpaquely(client: RawClient): Promise<Versions> {
+    return this.#acknowledged(rowsOf(await this.#heard(client, [query(touch(this.#account()))])))
   }
 
   /** In one segment: the read has to see the write before it. */
-  async #touchAndRead(client: RawClient): Promise<void> {
+  async #touchAndRead(client: RawClient): Promise<Versions> {
     const id = this.#account()
-    await this.#ask(client, touchByValue(id), oneOf(this.#options.random, questionsAbout(id)))
+    return this.#ask(client, touchByValue(id), oneOf(this.#options.random, questionsAbout(id)))
   }
 
   /** @param before a statement that is sent in the same segment, and writes */
-  async #ask(client: RawClient, before: readonly Uint8Array[], question: Question): Promise<void> {
+  async #ask(client: RawClient, before: readonly Uint8Array[], question: Question): Promise<Versions> {
     const { way, history } = this.#options
     const sentAt = performance.now()
     const boundMs = way === null ? null : this.#options.boundMs(way)
@@ -100,6 +112,7 @@ export class Client {
     if (before.length > 0) wrote = this.#acknowledged(rowsOf(await this.#answer(client)))
     const words = question.read(rowsOf(await this.#answer(client)))
     if (way !== null) history.answered({ through: way, sentAt, boundMs, wrote }, words)
+    return wrote
   }
 
   #heard(client: RawClient, messages: readonly Uint8Array[]): Promise<string[]> {
@@ -141,8 +154,10 @@ export class Client {
     return client
   }
 
+  /** Some are written to more than others. */
   #account(): number {
-    return 1 + below(this.#options.random, accounts)
+    const { random } = this.#options
+    return 1 + below(random, 1 + below(random, accounts))
   }
 
   #move(): string[] {

@@ -1,12 +1,12 @@
 /**
  * What clients of the consistency check ask and write, in which words of the protocol.
  *
- * Each account is read by its key, in a list, through a view and in a sum, by a Query, by an unnamed statement and by a
- * named one. Balances move from one account to another, so that their sum stays.
+ * Each account is read by its key, by a Query, an unnamed statement and a named one; and all of them in a list, through a
+ * view and in a sum. Balances move from one account to another, so that their sum stays.
  */
 import { bind, describe, execute, parse, query, sync } from '@sluice/wire'
 
-export const accounts = 12
+export const accounts = 8
 export const balance = 100
 /** Of all. */
 export const sum = accounts * balance
@@ -53,11 +53,16 @@ const byNamed = (id: number): Question => ({
   messages: [bind('', 'one', String(id)), execute(), sync()],
   read: versionsOf,
 })
-export const preparing = [parse('one', 'select id, version from versions where id = $1'), sync()]
+export const preparing = [parse('one', 'select id, version from accounts where id = $1'), sync()]
 
 const list: Question = {
   messages: [query(everything)],
   read: rows => [...versionsOf(rows), { sum: rows.reduce((total, [, , each]) => total + each!, 0) }],
+}
+
+const view: Question = {
+  messages: [query('select id, version from versions order by id')],
+  read: versionsOf,
 }
 
 const total: Question = {
@@ -68,7 +73,7 @@ const total: Question = {
 /** Of one account, in each of the ways. */
 export const questionsAbout = (id: number) => [byQuery(id), byUnnamed(id), byNamed(id)] as const
 /** Of all of them. */
-export const overall = [list, total] as const
+export const overall = [list, view, total] as const
 
 /** The numbers in the rows among what was heard. */
 export const rowsOf = (heard: readonly string[]): number[][] =>

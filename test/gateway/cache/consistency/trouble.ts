@@ -14,28 +14,29 @@ export const troubles = [
 ] as const
 export type Trouble = (typeof troubles)[number]
 
+/** @param isOver nobody writes any more */
 export async function cause(
   trouble: Trouble,
   { origin, gateways }: World,
   random: () => number,
+  isOver: () => boolean,
 ): Promise<void> {
   const { standby } = origin
+  const briefly = () => pause(10 + below(random, 60))
   standby.delayMs = trouble === 'a slow standby' ? 1 + below(random, 5) : 0
-  for (const { origin } of gateways)
-    origin.latencyMs =
-      trouble === 'delays'
-        ? { toServer: below(random, 4), toClient: below(random, 4) }
-        : { toServer: 0, toClient: 0 }
-  const briefly = () => pause(20 + below(random, 100))
+  for (const { origin } of gateways) origin.latencyMs = trouble === 'none' ? none : lateNowAndThen(random)
   switch (trouble) {
     case 'none':
     case 'a slow standby':
     case 'delays':
       break
     case 'a held standby':
-      standby.hold()
-      await briefly()
-      standby.release()
+      while (!isOver()) {
+        standby.hold()
+        await briefly()
+        standby.release()
+        await briefly()
+      }
       break
     case 'streams end':
       await briefly()
@@ -54,3 +55,15 @@ export async function cause(
       trouble satisfies never
   }
 }
+
+const none = { toServer: 0, toClient: 0 }
+
+/** On each connection by itself: an answer is overtaken by what is told of a later change. */
+const lateNowAndThen = (random: () => number) => ({
+  get toServer() {
+    return random() < 0.2 ? below(random, 5) : 0
+  },
+  get toClient() {
+    return random() < 0.25 ? below(random, 30) : 0
+  },
+})

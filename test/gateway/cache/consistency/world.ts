@@ -3,39 +3,18 @@
  * come through both gateways and directly. A *round* is some writing, with readers beside it and trouble in it; then all
  * is drained, and what the gateways still say is compared with what there is.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Postgres, startPostgres } from '@sluice/dev'
-import pg from 'pg'
 import { type DatabaseReads, SharedCache } from '../../../../packages/gateway/src/read-cache.ts'
 import { Plans } from '../../../../packages/gateway/src/sql/plans.ts'
 import { startCachingGateway } from '../../../support/caching-gateway.ts'
 import { FaultProxy } from '../../../support/fault-proxy.ts'
 import type { TestGateway } from '../../../support/gateway.ts'
-import { PhysicalReceiver } from '../../../support/physical-receiver.ts'
 import { type RawClient, rawClient } from '../../../support/raw-client.ts'
 import { Client } from './client.ts'
 import { History, type Way } from './history.ts'
-import {
-  accounts,
-  overall,
-  preparing,
-  type Question,
-  questionsAbout,
-  rowsOf,
-  schema,
-  sum,
-  type Word,
-} from './questions.ts'
+import { database, type Origin } from './origin.ts'
+import { accounts, overall, preparing, questionsAbout, rowsOf, sum, type Word } from './questions.ts'
 
-const database = 'consistency'
-/** The standby is a name, of who must be there for a commit to end; who does not wait says so. */
-const settings = {
-  ...{ fsync: 'off', wal_level: 'logical', deadlock_timeout: '20ms', max_connections: '100' },
-  ...{ synchronous_standby_names: 'standby', synchronous_commit: 'local' },
-}
 const patienceMs = 30_000
 
 export interface CachingGateway {
@@ -43,68 +22,6 @@ export interface CachingGateway {
   readonly origin: FaultProxy
   readonly reads: DatabaseReads
   readonly shared: SharedCache
-}
-
-/** An origin that restarts on its port. */
-export class Origin implements AsyncDisposable {
-  readonly #folder: string
-  #postgres: Postgres
-  standby: PhysicalReceiver
-
-  private constructor(folder: string, postgres: Postgres, standby: PhysicalReceiver) {
-    this.#folder = folder
-    this.#postgres = postgres
-    this.standby = standby
-  }
-
-  static async start(): Promise<Origin> {
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-consistency-'))
-    const postgres = await startPostgres({ dataFolder: join(folder, 'data'), settings })
-    return new Origin(folder, postgres, await PhysicalReceiver.start(postgres.url, 'standby'))
-  }
-
-  get url(): string {
-    const url = new URL(this.#postgres.url)
-    url.pathname = database
-    return url.href
-  }
-
-  /** A new database of this schema. */
-  async create(): Promise<void> {
-    await this.#query(this.#postgres.url, `drop database if exists ${database} with (force)`)
-    await this.#query(this.#postgres.url, `create database ${database}`)
-    await this.query(schema)
-  }
-
-  /** In order, or as if the machine had lost power. */
-  async restart(how: 'stop' | 'kill'): Promise<void> {
-    const { port } = this.#postgres
-    await this.standby[Symbol.asyncDispose]()
-    await this.#postgres[how]()
-    this.#postgres = await startPostgres({ dataFolder: join(this.#folder, 'data'), settings, port })
-    this.standby = await PhysicalReceiver.start(this.#postgres.url, 'standby')
-  }
-
-  query(sql: string): Promise<Record<string, unknown>[]> {
-    return this.#query(this.url, sql)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.standby[Symbol.asyncDispose]()
-    await this.#postgres.stop()
-    await rm(this.#folder, { recursive: true, force: true })
-  }
-
-  async #query(url: string, sql: string): Promise<Record<string, unknown>[]> {
-    const client = new pg.Client(url)
-    client.on('error', () => {})
-    await client.connect()
-    try {
-      return (await client.query(sql)).rows
-    } finally {
-      await client.end()
-    }
-  }
 }
 
 export interface Crowd {
@@ -142,7 +59,7 @@ export class World implements AsyncDisposable {
         boundMs: through => boundOf(gateways[through]!),
       })
     const clients = (way: Way, count: number) =>
-      Array.from({ length: count }, (_, at) => client(way, at % 2 === 0))
+      Array.from({ length: count }, (_, at) => client(way, way === null || at % 2 === 0))
     const ways = gateways.map((_, way) => way)
     this.#readers = ways.flatMap(way => clients(way, crowd.readers))
     this.#writers = [
@@ -171,16 +88,20 @@ export class World implements AsyncDisposable {
     return { answers, share: answers / all }
   }
 
-  /** @param trouble what happens meanwhile */
-  async round(trouble: () => Promise<void>): Promise<void> {
+  /** @param trouble what happens meanwhile; it is told when nobody writes any more */
+  async round(trouble: (isOver: () => boolean) => Promise<void>): Promise<void> {
     let isOver = false
+    let isWritten = false
     const reading = this.#readers.map(async reader => {
       while (!isOver) await reader.read()
     })
     const writing = this.#writers.map(async writer => {
       for (let left = this.#crowd.writes; left > 0; left--) await writer.write()
     })
-    await Promise.all([trouble(), ...writing])
+    const written = Promise.all(writing).then(() => {
+      isWritten = true
+    })
+    await Promise.all([trouble(() => isWritten), written])
     isOver = true
     await Promise.all(reading)
     await this.drain()
@@ -201,15 +122,9 @@ export class World implements AsyncDisposable {
 
   /** What each gateway says of everything, by now, is what there is. */
   async compare(): Promise<void> {
-    await using directly = await prepared(this.origin.url)
-    const asked = [...overall, ...Array.from({ length: accounts }, (_, at) => questionsAbout(at + 1)).flat()]
-    const is: Word[][] = []
-    for (const question of asked) is.push(await answer(directly, question))
-    for (const [through, { gateway }] of this.gateways.entries()) {
-      await using client = await prepared(gateway.url)
-      for (const [at, question] of asked.entries())
-        this.history.drained(through, await answer(client, question), is[at]!)
-    }
+    const is = await everything(this.origin.url)
+    for (const [through, { gateway }] of this.gateways.entries())
+      this.history.drained(through, await everything(gateway.url), is)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -278,16 +193,18 @@ const boundOf = ({ reads }: CachingGateway): number | null => {
   return phase.at === 'running' ? phase.boundMs : null
 }
 
-const answer = async (client: RawClient, question: Question): Promise<Word[]> => {
-  client.send(...question.messages)
-  return question.read(rowsOf(await client.ready()))
-}
-
-async function prepared(url: string): Promise<RawClient> {
-  const client = await rawClientUntil(url)
+/** The answer to each question. */
+async function everything(url: string): Promise<Word[]> {
+  await using client = await rawClientUntil(url)
   client.send(...preparing)
   await client.ready()
-  return client
+  const words: Word[] = []
+  const accountIds = Array.from({ length: accounts }, (_, at) => at + 1)
+  for (const question of [...overall, ...accountIds.flatMap(questionsAbout)]) {
+    client.send(...question.messages)
+    words.push(...question.read(rowsOf(await client.ready())))
+  }
+  return words
 }
 
 /** The origin may have just come back. */

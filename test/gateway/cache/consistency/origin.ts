@@ -1,0 +1,75 @@
+/** A PostgreSQL that restarts on its port, and its synchronous standby. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Postgres, startPostgres } from '@sluice/dev'
+import pg from 'pg'
+import { PhysicalReceiver } from '../../../support/physical-receiver.ts'
+import { schema } from './questions.ts'
+
+export const database = 'consistency'
+/** A commit of whoever wants to wait ends when the standby has it. */
+const settings = {
+  ...{ fsync: 'off', wal_level: 'logical', deadlock_timeout: '20ms', max_connections: '100' },
+  ...{ synchronous_standby_names: 'standby', synchronous_commit: 'local' },
+}
+export class Origin implements AsyncDisposable {
+  readonly #folder: string
+  #postgres: Postgres
+  standby: PhysicalReceiver
+
+  private constructor(folder: string, postgres: Postgres, standby: PhysicalReceiver) {
+    this.#folder = folder
+    this.#postgres = postgres
+    this.standby = standby
+  }
+
+  static async start(): Promise<Origin> {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-consistency-'))
+    const postgres = await startPostgres({ dataFolder: join(folder, 'data'), settings })
+    return new Origin(folder, postgres, await PhysicalReceiver.start(postgres.url, 'standby'))
+  }
+
+  get url(): string {
+    const url = new URL(this.#postgres.url)
+    url.pathname = database
+    return url.href
+  }
+
+  /** A new database of this schema. */
+  async create(): Promise<void> {
+    await this.#query(this.#postgres.url, `drop database if exists ${database} with (force)`)
+    await this.#query(this.#postgres.url, `create database ${database}`)
+    await this.query(schema)
+  }
+
+  /** In order, or as if the machine had lost power. */
+  async restart(how: 'stop' | 'kill'): Promise<void> {
+    const { port } = this.#postgres
+    await this.standby[Symbol.asyncDispose]()
+    await this.#postgres[how]()
+    this.#postgres = await startPostgres({ dataFolder: join(this.#folder, 'data'), settings, port })
+    this.standby = await PhysicalReceiver.start(this.#postgres.url, 'standby')
+  }
+
+  query(sql: string): Promise<Record<string, unknown>[]> {
+    return this.#query(this.url, sql)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.standby[Symbol.asyncDispose]()
+    await this.#postgres.stop()
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  async #query(url: string, sql: string): Promise<Record<string, unknown>[]> {
+    const client = new pg.Client(url)
+    client.on('error', () => {})
+    await client.connect()
+    try {
+      return (await client.query(sql)).rows
+    } finally {
+      await client.end()
+    }
+  }
+}
