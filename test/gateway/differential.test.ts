@@ -24,12 +24,12 @@ const numRuns = (ofCi: number) => Number(process.env.DIFFERENTIAL_RUNS ?? ofCi)
 const seed = Number(process.env.DIFFERENTIAL_SEED ?? 1)
 
 describe("clients can't tell the gateway from PostgreSQL", () => {
-  const pooling = numRuns(250)
+  const pooling = numRuns(150)
   test(`that pools (${pooling} programs, seed ${seed})`, { timeout: timeoutOf(pooling) }, () =>
     compare(startGateway, programs(), pooling),
   )
 
-  const runs = numRuns(60)
+  const runs = numRuns(40)
   test(`that caches (${runs} programs, seed ${seed})`, { timeout: timeoutOf(runs) }, async () => {
     const cache = new SharedCache((await Plans.load()).parser, sizes)
     const { counts } = cache.cache.tallies.total
