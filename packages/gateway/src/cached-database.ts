@@ -59,10 +59,6 @@ export class CachedDatabase {
     })
   }
 
-  get stamps(): Stamps {
-    return this.#options.stamps
-  }
-
   /** Null as long as it is not known what names mean for this client. */
   contextOf(asking: Asking, now: number): Context | null {
     const catalogue = this.#catalogue.get(now)
@@ -86,15 +82,9 @@ export class CachedDatabase {
   /** Called before a client can know that it has committed this: what it has changed is bumped. */
   commit(writes: WriteSet): void {
     const { stamps } = this.#options
-    for (const relations of [writes.tables, writes.inserts])
-      for (const relation of relations) {
-        stamps.bump(stamps.table(relation))
-        stamps.bump(stamps.anyRow(relation))
-      }
-    for (const [relation, keys] of writes.rows) {
-      stamps.bump(stamps.table(relation))
-      for (const key of keys) stamps.bump(stamps.row(relation, key))
-    }
+    for (const relation of writes.tables) stamps.change(relation, 'any')
+    for (const relation of writes.inserts) stamps.change(relation, 'any')
+    for (const [relation, keys] of writes.rows) stamps.change(relation, keys)
     if (writes.opaque !== null) this.commitOpaque()
     if (!writes.ddl) return
     // Of a text that can't be read it is not known whether it is DDL: most are mistakes, which must not end all that is

@@ -217,11 +217,7 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
     const { stamps } = this.#answers
     // What stands above a partition is not known.
     if (this.#catalogue === null) stamps.bumpSchema()
-    for (const { relation, rows } of changes) {
-      stamps.bump(stamps.table(relation))
-      if (rows === 'any') stamps.bump(stamps.anyRow(relation))
-      else for (const row of rows) stamps.bump(stamps.row(relation, row))
-    }
+    for (const { relation, rows } of changes) stamps.change(relation, rows)
   }
 
   onSchema(): void {

@@ -42,6 +42,12 @@ export const makeCounters = (): Counters => new Uint32Array(new SharedArrayBuffe
 /** What an answer depends on, besides its database's schema and epoch. */
 export type Slots = readonly number[]
 
+/** A row by the values of its primary key, in the key's order, as PostgreSQL prints them. */
+export interface ReadRow {
+  readonly relation: number
+  readonly key: readonly string[]
+}
+
 /** When something was asked for at the origin, and what the answer depends on. */
 export interface Asked {
   readonly at: number
@@ -91,6 +97,20 @@ export class Stamps {
     let hash = mixed(this.#seed, relation)
     for (const value of key) hash = mixedText(hash, value)
     return rowsFrom + ((mixed(hash, 4) >>> 0) % (slotCount - rowsFrom))
+  }
+
+  /** What an answer depends on that reads these tables, and of others these rows. */
+  slotsOf(tables: readonly number[], rows: readonly ReadRow[]): number[] {
+    const slots = tables.map(table => this.table(table))
+    for (const { relation, key } of rows) slots.push(this.row(relation, key), this.anyRow(relation))
+    return slots
+  }
+
+  /** A table has changed: these of its rows, by their old and new keys, or any. */
+  change(relation: number, rows: readonly (readonly string[])[] | 'any'): void {
+    this.bump(this.table(relation))
+    if (rows === 'any') this.bump(this.anyRow(relation))
+    else for (const key of rows) this.bump(this.row(relation, key))
   }
 
   /** What has this slot has changed. */

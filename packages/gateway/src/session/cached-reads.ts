@@ -106,10 +106,6 @@ export class CachedReads {
     this.#user = user
   }
 
-  get cache(): ReadCache {
-    return this.#cache
-  }
-
   /** In which names the client reads and writes; null while that is not known. */
   namesFor(wants: Values, told: Values): ReadAs | null {
     return this.#cache.contextOf(this.#askingFor(wants, told))?.names ?? null
@@ -163,10 +159,7 @@ export class CachedReads {
     }
     key.end()
     if (key.tooLong) return refuse(isTooLong)
-    const slots = depends.tables.map(table => stamps.table(table))
-    for (const { relation, key: row } of depends.rows)
-      slots.push(stamps.row(relation, row), stamps.anyRow(relation))
-    this.#slots = slots
+    this.#slots = stamps.slotsOf(depends.tables, depends.rows)
     this.#text = text
     const found = cache.find(describes(unit), wanted)
     // Of those who hear what is old, one fetches another.
