@@ -4,6 +4,18 @@ import type { AnswerSink, TransactionStatus } from '../exchange/index.ts'
 import type { Clock } from '../transport/clock.ts'
 import { explained, type ServerConnection } from './server-connection.ts'
 
+const nothing = new Uint8Array(0)
+
+/** For an exchange of the gateway's own whose answer nobody has to hear; a holder hears of a lost connection by itself. */
+export const nobody: AnswerSink = {
+  onBytes: () => true,
+  onReady: () => true,
+  onCopyIn: () => {},
+  onError: () => nothing,
+  onAnswered: () => {},
+  onLost: () => {},
+}
+
 export type OwnAnswer =
   | { rows: (string | null)[][]; status: TransactionStatus }
   | { error: ErrorFields; status: TransactionStatus }
@@ -50,7 +62,6 @@ const watched = watch({ whole: [DataRow] })
 /** Our own answers are small; what is longer is none of ours. */
 const longestRow = 1_048_576
 const decoder = new TextDecoder()
-const nothing = new Uint8Array(0)
 
 class OwnQuery implements AnswerSink {
   readonly #server: ServerConnection

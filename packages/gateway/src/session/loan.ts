@@ -12,7 +12,7 @@
  * Not here: a single DEALLOCATE, which the session answers itself, and a Query within a series (series.ts).
  */
 import { sync } from '@sluice/wire'
-import type { AnswerSink } from '../exchange/index.ts'
+import { nobody } from '../origin/own-query.ts'
 import type { ServerConnection } from '../origin/server-connection.ts'
 import type { StatementPlan } from '../sql/plan.ts'
 import type { Names } from './names.ts'
@@ -68,16 +68,4 @@ function send(server: ServerConnection, messages: () => void): void {
   server.send(sync())
   exchange.open = false
   server.flush()
-}
-
-const nothing = new Uint8Array(0)
-
-/** A holder hears of a lost connection by itself. */
-const nobody: AnswerSink = {
-  onBytes: () => true,
-  onReady: () => true,
-  onCopyIn: () => {},
-  onError: () => nothing,
-  onAnswered: () => {},
-  onLost: () => {},
 }

@@ -7,7 +7,7 @@
  */
 import { close, describe, type ErrorFields, ParseComplete, parseErrorFields, sync } from '@sluice/wire'
 import type { AnswerSink } from '../exchange/index.ts'
-import { ask } from '../origin/own-query.ts'
+import { ask, nobody } from '../origin/own-query.ts'
 import type { Refusal } from '../origin/refusal.ts'
 import { explained, type ServerConnection } from '../origin/server-connection.ts'
 import { Statement } from '../origin/statement.ts'
@@ -27,9 +27,7 @@ export function prepare(
   let changed: Statement | Unnamed | null = null
   let error: ErrorFields | null = null
   const sink: AnswerSink = {
-    onBytes: () => true,
-    onReady: () => true,
-    onCopyIn: () => {},
+    ...nobody,
     onError(bytes, start, end) {
       error = parseErrorFields(bytes, start, end)
       return nothing
@@ -92,14 +90,7 @@ export function prepare(
  * @param done called when the connection has closed them; not if it is lost: its holder is told
  */
 export function trim(server: ServerConnection, keep: number, done: () => void): void {
-  const exchange = server.pipeline.begin({
-    onBytes: () => true,
-    onReady: () => true,
-    onCopyIn: () => {},
-    onError: () => nothing,
-    onLost: () => {},
-    onAnswered: () => server.afterFeed(done),
-  })
+  const exchange = server.pipeline.begin({ ...nobody, onAnswered: () => server.afterFeed(done) })
   for (const statement of server.leftovers.splice(0)) server.send(close('S', statement.name))
   let over = server.statements.size - keep
   for (const statement of server.statements) {
