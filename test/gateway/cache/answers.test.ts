@@ -310,6 +310,17 @@ describe('a statement is described without the origin', () => {
     expect(statementsAtOrigin()).toBe(1)
   })
 
+  test('although its answer was kept before anybody had it described', async () => {
+    a.send(parse('', 'select v from t where id = $1'), bind('', '', '1'), execute(), sync())
+    await a.ready()
+    await warm()
+    const before = statementsAtOrigin()
+    b.send(...named, ...run)
+    expect(await b.ready()).toEqual([...told, ...hit])
+    expect(statementsAtOrigin()).toBe(before)
+    expect(await b.query('show sluice.cache_status')).toContainEqual(expect.stringMatching(/^D\(hit: /))
+  })
+
   test('and is there when the origin is asked', async () => {
     await warm()
     b.send(...named, sync())

@@ -167,7 +167,7 @@ export class CachedReads {
       this.#next = isStale
       return null
     }
-    this.#next = found ? isJoined : isMiss
+    this.#next = isMiss
     return found
   }
 
@@ -191,6 +191,8 @@ export class CachedReads {
   #asksAbout(text: Text, wants: Values, told: Values): boolean {
     const { key, readings } = this.#cache
     const asking = this.#askingFor(wants, told)
+    // The key is that of the unit no more: an answer must not be kept under it.
+    this.#slots = null
     const context = asking.off || asking.refused !== null ? null : this.#cache.contextOf(asking)
     if (context === null) return false
     const verdict = readings.verdictOn(text.bytes, text.start, text.end, context.names, typesOf(text))
