@@ -49,7 +49,7 @@ const scripts = {
     select id, title, price, updated_at as at_:name from items where id = :id;`,
 }
 
-export const writesASecond = 200
+const writesASecond = 200
 
 /** Reads that come again. */
 export function hotLoads(protocol: Protocol, clients: readonly number[]): CacheLoad[] {

@@ -260,7 +260,7 @@ function whyNot(table: ExaminedTable, version: number): string | null {
   }
 }
 
-export const createSql = (name: string, tables: ReadonlyMap<number, ExaminedTable>): string =>
+const createSql = (name: string, tables: ReadonlyMap<number, ExaminedTable>): string =>
   tables.size === 0
     ? `CREATE PUBLICATION ${quoteIdentifier(name)}`
     : `CREATE PUBLICATION ${quoteIdentifier(name)} FOR TABLE ${list([...tables.values()])}`

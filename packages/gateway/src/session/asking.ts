@@ -28,7 +28,7 @@ export interface Asking {
 }
 
 /** `SET sluice.cache = off`. */
-export const cacheParameter = 'sluice.cache'
+const cacheParameter = 'sluice.cache'
 
 const decidesNothing: ReadonlySet<string> = new Set([
   'application_name',

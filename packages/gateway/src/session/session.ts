@@ -890,8 +890,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const names = this.#names
     const parses = unit.kind === 'run' && unit.textStart >= 0
     const isNamed = unit.nameEnd > unit.nameStart
-    const description =
-      parses || unit.steps.includes('statement described') ? this.#descriptionOf(unit) : null
+    const isDescribed = parses || unit.steps.includes('statement described')
+    const description = isDescribed ? this.#descriptionOf(this.#textOf(unit)) : null
     if (parses && isNamed && (description === null || !this.#mayName(unit))) return false
     // A series that was begun at the origin is ended there.
     const isWhole = this.#open === null
@@ -910,10 +910,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   /** Answers a Parse, and a Describe of its statement, as the origin would. */
-  #prepareHere(unit: ReadUnit, { plan }: Text): boolean {
+  #prepareHere(unit: ReadUnit, text: Text): boolean {
     const client = this.#client
-    if (this.#open || this.#inFlight > 0 || plan.needs !== 0 || this.#mayAskCache() !== null) return false
-    const description = this.#descriptionOf(unit)
+    if (this.#open || this.#inFlight > 0 || text.plan.needs !== 0 || this.#mayAskCache() !== null)
+      return false
+    const description = this.#descriptionOf(text)
     if (description === null || !this.#mayName(unit)) return false
     this.#parsed(unit, description)
     const described = unit.steps.includes('statement described') ? description : []
@@ -923,8 +924,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     return true
   }
 
-  #descriptionOf(unit: ReadUnit): readonly [Uint8Array, Uint8Array] | null {
-    const text = this.#textOf(unit)
+  #descriptionOf(text: Text | null): readonly [Uint8Array, Uint8Array] | null {
     const wants = this.#traces.settled
     return (text && wants && this.#reads?.description(text, wants, this.#told)) ?? null
   }

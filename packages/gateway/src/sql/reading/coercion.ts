@@ -139,4 +139,4 @@ const polymorphic: ReadonlySet<Oid> = new Set([
   is.anyCompatibleMultirange,
 ])
 
-export const isPolymorphic = (type: Oid): boolean => polymorphic.has(type)
+const isPolymorphic = (type: Oid): boolean => polymorphic.has(type)
