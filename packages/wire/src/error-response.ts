@@ -8,6 +8,7 @@
  * Source: PostgreSQL documentation, Frontend/Backend Protocol, "Error and Notice Message Fields".
  */
 import { ErrorResponse } from './messages.ts'
+import { message } from './write.ts'
 
 /** What PostgreSQL tells of an error or a notice. All are text, as they were sent. */
 export interface ErrorFields {
@@ -110,12 +111,7 @@ export function errorResponse(
     if (name !== 'severity' && value !== undefined)
       text += `${String.fromCharCode(byte)}${beforeNul(value)}\0`
   }
-  const body = encoder.encode(`${text}\0`)
-  const message = new Uint8Array(5 + body.length)
-  message[0] = type
-  new DataView(message.buffer).setUint32(1, 4 + body.length)
-  message.set(body, 5)
-  return message
+  return message(type, encoder.encode(`${text}\0`))
 }
 
 function beforeNul(value: string): string {

@@ -14,3 +14,4 @@ export {
   sslRequest,
   startupMessage,
 } from './startup.ts'
+export { message } from './write.ts'

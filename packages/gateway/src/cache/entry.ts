@@ -11,13 +11,12 @@
  * bindCompleteAt without the Parse; from descriptionAt for a simple Query. A Bind and Execute without a Describe takes
  * two: BindComplete, and all from rowsAt.
  */
+import { bindComplete, parseComplete, readyForQuery } from '@sluice/wire'
 import { Kept } from './kept.ts'
 import type { Question } from './key.ts'
 import type { Asked, Stamps } from './stamps.ts'
 
-/** ParseComplete and BindComplete, ReadyForQuery with status I. */
-const before = Uint8Array.of(0x31, 0, 0, 0, 4, 0x32, 0, 0, 0, 4)
-const behind = Uint8Array.of(0x5a, 0, 0, 0, 5, 0x49)
+const ready = readyForQuery('I')
 
 /** Whoever takes a lease and does not come back holds up the others for so long. */
 const leaseMs = 10_000
@@ -41,7 +40,7 @@ export class Entry extends Kept {
   #leasedUntil = Number.NEGATIVE_INFINITY
 
   constructor(question: Question, stamps: Stamps, asked: Asked, said: Said, tookMs: number) {
-    super(question, stamps, asked, [before, ...said.parts, behind])
+    super(question, stamps, asked, [parseComplete(), bindComplete(), ...said.parts, ready])
     this.rowsAt = this.descriptionAt + said.rowsAt
     this.commandCompleteAt = this.descriptionAt + said.commandCompleteAt
     this.tookMs = tookMs
@@ -57,15 +56,15 @@ export class Entry extends Kept {
   }
 
   get bindCompleteAt(): number {
-    return this.saidAt + 5
+    return this.saidAt + parseComplete().length
   }
 
   get descriptionAt(): number {
-    return this.saidAt + before.length
+    return this.bindCompleteAt + bindComplete().length
   }
 
   get readyAt(): number {
-    return this.bytes.length - behind.length
+    return this.bytes.length - ready.length
   }
 
   /** It has a RowDescription. */

@@ -9,7 +9,7 @@
  * What it has is believed when the server has said so; a session that can't tell asks (session/probe.ts).
  * Not here: who gets it when (pool.ts), how it was opened (dial.ts).
  */
-import { type ErrorFields, parseErrorFields } from '@sluice/wire'
+import { type ErrorFields, parseErrorFields, terminate } from '@sluice/wire'
 import type { ScramKeys } from '@sluice/wire/authentication'
 import { Pipeline, type ServerVoice } from '../exchange/index.ts'
 import type { Socket, SocketHandler } from '../transport/transport.ts'
@@ -203,7 +203,7 @@ export class ServerConnection implements SocketHandler, ServerVoice {
   /** Closes it in order; its owners, if there are any, lose it. */
   close(cause: Error): void {
     if (this.closed) return
-    this.#socket.write(terminate)
+    this.#socket.write(terminate())
     this.#socket.end()
     this.#gone(cause)
   }
@@ -278,8 +278,6 @@ export class ServerConnection implements SocketHandler, ServerVoice {
 }
 
 const defaultReadOnly = 'default_transaction_read_only'
-
-const terminate = Uint8Array.of(0x58, 0, 0, 0, 4)
 
 const part = (bytes: Uint8Array, start: number, end: number): Uint8Array =>
   start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end)

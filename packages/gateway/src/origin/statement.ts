@@ -7,7 +7,7 @@
  * statement of the same text means that is known already is the client given that one. So DDL needs no watching: who
  * prepares a text gets what it means now, and who prepared it before hears what PostgreSQL says.
  */
-import { Parse } from '@sluice/wire'
+import { message, Parse } from '@sluice/wire'
 import type { StatementPlan } from '../sql/plan.ts'
 import type { Values } from './values.ts'
 import { WeakTable } from './weak-table.ts'
@@ -57,12 +57,7 @@ export class Statements {
 /** @param tail of the Parse message: text, NUL, the number of types and the types */
 export function makeStatement(tail: Uint8Array, plan: StatementPlan): Statement {
   const name = `${namePrefix}${++made}`
-  const bytes = new Uint8Array(5 + name.length + 1 + tail.length)
-  bytes[0] = Parse
-  new DataView(bytes.buffer).setUint32(1, bytes.length - 1)
-  for (let i = 0; i < name.length; i++) bytes[5 + i] = name.charCodeAt(i)
-  bytes.set(tail, 5 + name.length + 1)
-  return new Statement(name, bytes, plan)
+  return new Statement(name, message(Parse, encoder.encode(`${name}\0`), tail), plan)
 }
 
 /**
@@ -88,5 +83,6 @@ function parseKey(settings: Values): string {
   return key
 }
 
+const encoder = new TextEncoder()
 const decoder = new TextDecoder('latin1')
 const latin1 = (bytes: Uint8Array) => decoder.decode(bytes)

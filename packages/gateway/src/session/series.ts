@@ -14,7 +14,17 @@
  * What a connection lacks is prepared before the series (`survey`), by an exchange of the gateway's own: the answer
  * tells whether the statement still means what the client was told.
  */
-import { Bind, Close, close, Describe, describe as describes, Parse, parse } from '@sluice/wire'
+import {
+  Bind,
+  Close,
+  close,
+  closeComplete,
+  Describe,
+  describe as describes,
+  message,
+  Parse,
+  parse,
+} from '@sluice/wire'
 import type { Exchange } from '../exchange/index.ts'
 import type { ServerConnection } from '../origin/server-connection.ts'
 import { makeStatement, type Statement, type Statements } from '../origin/statement.ts'
@@ -27,7 +37,6 @@ import type { Names, Unnamed } from './names.ts'
 import { type OnSignal, sendSignals, signalSafe } from './signals.ts'
 import { withOwnNames } from './statement-names.ts'
 
-const closeComplete = Uint8Array.of(0x33, 0, 0, 0, 4)
 const statementByte = 0x53 // S
 
 export interface Context {
@@ -163,18 +172,15 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
 /** A Parse message whose text speaks of the gateway's own: clients to signal, names of statements. */
 function rewritten(
   { names, planOf }: Context,
-  message: Uint8Array,
+  of: Uint8Array,
   textStart: number,
   textEnd: number,
 ): Uint8Array {
-  const plan = planOf(message, textStart, textEnd)
-  let text = Buffer.from(message.subarray(textStart, textEnd)).toString('latin1')
+  const plan = planOf(of, textStart, textEnd)
+  let text = Buffer.from(of.subarray(textStart, textEnd)).toString('latin1')
   if ((plan.needs & Needs.backendSignal) !== 0) text = signalSafe(text)
   if ((plan.needs & Needs.statementNames) !== 0 && plan.statements === 1) text = withOwnNames(text, names)
-  const parts = [message.subarray(0, textStart), Buffer.from(text, 'latin1'), message.subarray(textEnd)]
-  const bytes = new Uint8Array(Buffer.concat(parts))
-  new DataView(bytes.buffer).setUint32(1, bytes.length - 1)
-  return bytes
+  return message(Parse, of.subarray(5, textStart), Buffer.from(text, 'latin1'), of.subarray(textEnd))
 }
 
 /** The statement that is bound may signal a client, or deallocate a statement. */
@@ -242,7 +248,7 @@ function passClose(context: Context, bytes: Uint8Array, at: number, end: number)
     return
   }
   // The connection keeps it: others use it too.
-  exchange.edit({ at: exchange.asked, does: 'say', bytes: closeComplete, onUndone: names.delete(name) })
+  exchange.edit({ at: exchange.asked, does: 'say', bytes: closeComplete(), onUndone: names.delete(name) })
 }
 
 /** A message that names a statement, from `nameStart` to a NUL. */

@@ -31,8 +31,10 @@ import {
   Execute,
   Flush,
   FunctionCall,
+  message,
   Parse,
   parameterStatus,
+  parseComplete,
   parseErrorFields,
   Query,
   readyForQuery,
@@ -170,7 +172,6 @@ const mostTries = 10
 /** How many connections may be lost before they are ready for one unit. */
 const mostLost = 3
 const syncBytes = 5
-const parseComplete = Uint8Array.of(0x31, 0, 0, 0, 4)
 const cacheStatusParameter = 'sluice.cache_status'
 
 /** Errors that another try may not meet: of resources, interruptions and PostgreSQL's own. */
@@ -187,14 +188,6 @@ const latin1 = (bytes: Uint8Array) =>
 function parsedText({ parse, plan }: Statement | Unnamed): Text {
   const start = parse.indexOf(0, 5) + 1
   return { plan, bytes: parse, start, end: parse.indexOf(0, start), typesEnd: parse.length }
-}
-
-function wholeMessage(type: number, body: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(5 + body.length)
-  bytes[0] = type
-  new DataView(bytes.buffer).setUint32(1, 4 + body.length)
-  bytes.set(body, 5)
-  return bytes
 }
 
 export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, Holder {
@@ -481,7 +474,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (fields.code === '25006' && this.#server) this.#options.pool.onReadOnly(this.#server)
     if (this.#timedOut && fields.code === '57014') return refused(queryTimedOut(this.#options.queryTimeoutMs))
     const said = names.inClientsWords(latin1(bytes.subarray(start, end)))
-    return said === null ? null : wholeMessage(ErrorResponse, Buffer.from(said, 'latin1'))
+    return said === null ? null : message(ErrorResponse, Buffer.from(said, 'latin1'))
   }
 
   onCopyIn(exchange: Exchange): void {
@@ -680,15 +673,15 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   /** A Query whose text speaks of the gateway's own: clients to signal, names of statements. */
-  #rewritten(plan: StatementPlan, message: Uint8Array): Uint8Array {
-    let text = latin1(message.subarray(5, -1))
+  #rewritten(plan: StatementPlan, sent: Uint8Array): Uint8Array {
+    let text = latin1(sent.subarray(5, -1))
     if ((plan.needs & Needs.backendSignal) !== 0) {
       sendSignals(text, null, (signal, processId) => this.#signal(signal, processId))
       text = signalSafe(text)
     }
     if ((plan.needs & Needs.statementNames) !== 0 && plan.statements === 1)
       text = withOwnNames(text, this.#names)
-    return wholeMessage(Query, Buffer.from(`${text}\0`, 'latin1'))
+    return message(Query, Buffer.from(`${text}\0`, 'latin1'))
   }
 
   /** Messages of the extended protocol, up to what is none of them. */
@@ -920,7 +913,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const described = unit.steps.includes('statement described') ? description : []
     const ready = unit.synced ? [readyForQuery('I')] : []
     client.consume(unit.end - client.at + syncBytes)
-    client.say(Buffer.concat([parseComplete, ...described, ...ready]))
+    client.say(Buffer.concat([parseComplete(), ...described, ...ready]))
     return true
   }
 
