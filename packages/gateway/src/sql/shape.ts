@@ -20,6 +20,7 @@
  * standard_conforming_strings. A text for which that matters is `ambiguous`.
  */
 import { FoldedOutput, repeated } from './folded-output.ts'
+import { hashOf } from './hash.ts'
 import {
   backslashMatters,
   continued,
@@ -156,10 +157,7 @@ export class Shape {
     const { bytes } = out
     this.tooLong = out.length > bytes.length
     if (this.tooLong) out.length = bytes.length
-    // FNV-1a
-    let hash = 0x811c9dc5
-    for (let at = 0, end = out.length; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
-    this.hash = hash
+    this.hash = hashOf(bytes, out.length)
   }
 
   /** Where a token ends that may have no end. */

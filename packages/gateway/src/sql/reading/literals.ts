@@ -12,6 +12,7 @@
  *
  * Source: PostgreSQL's src/backend/parser/scan.l, by lexer.ts.
  */
+import { hashOf } from '../hash.ts'
 import {
   continued,
   dollar,
@@ -82,11 +83,7 @@ export class Literals {
       gap = false
       at = this.#token(text, at, end)
     }
-    const { bytes, length } = this
-    // FNV-1a
-    let hash = 0x811c9dc5
-    for (let at = 0; at < length; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
-    this.hash = hash
+    this.hash = hashOf(this.bytes, this.length)
   }
 
   /** The form is this one. */

@@ -9,7 +9,7 @@
  * Not here: the values' text forms (canonical.ts).
  */
 import type { Catalogue, Oid, Relation } from '../../catalogue/index.ts'
-import type { KeyColumn, RowRead } from '../reading.ts'
+import type { Dependencies, KeyColumn, RowRead } from '../reading.ts'
 import type { Findings, Mention } from './analysis.ts'
 import * as is from './oids.ts'
 import type { Value } from './values.ts'
@@ -22,6 +22,27 @@ const comparable: ReadonlyMap<Oid, readonly Oid[]> = new Map(
     { types: [is.text, is.varchar], with: [is.text, is.varchar] },
   ].flatMap(group => group.types.map(type => [type, group.with] as const)),
 )
+
+/** True if a key's column of the one type can be told from a value that is read as the other. */
+export const isComparable = (keyType: Oid, type: Oid): boolean =>
+  comparable.get(keyType)?.includes(type) === true
+
+/** What these rows are by their keys' texts; one whose key can't be told counts as its whole table. */
+export function byKeys(
+  tables: readonly Oid[],
+  rows: readonly RowRead[],
+  textOf: (column: KeyColumn) => string | null,
+): Dependencies {
+  if (rows.length === 0) return { tables, rows: [] }
+  const whole = [...tables]
+  const told: { relation: Oid; key: readonly string[] }[] = []
+  for (const { relation, key } of rows) {
+    const texts = key.map(textOf)
+    if (texts.every(text => text !== null)) told.push({ relation, key: texts })
+    else whole.push(relation)
+  }
+  return { tables: whole, rows: told }
+}
 
 /** The tables that count as a whole, and the rows that count alone. */
 export function readsOf(
@@ -67,7 +88,6 @@ function keyColumn(
 ): KeyColumn | null {
   const column = relation.columns.find(column => column.name === name)
   if (!value?.at || !column || column.generated !== null) return null
-  if (!comparable.get(column.type)?.includes(value.type) || !catalogue.isDeterministic(column.collation))
-    return null
+  if (!isComparable(column.type, value.type) || !catalogue.isDeterministic(column.collation)) return null
   return { column: name, type: column.type, value: value.at, valueType: value.type }
 }

@@ -16,7 +16,7 @@ import { canonicalBinary, canonicalText } from './canonical.ts'
 import { tellsTime } from './effects.ts'
 import { kindOf } from './nodes.ts'
 import { Refused } from './refused.ts'
-import { readsOf } from './rows.ts'
+import { byKeys, readsOf } from './rows.ts'
 
 /** @param parameterTypes as in Parse: 0 for those that PostgreSQL is to find */
 export function verdictOf(
@@ -79,15 +79,7 @@ export function dependenciesOf(verdict: Cacheable, values: Values): Dependencies
   for (const place of verdict.times)
     if (mayTellTime(place, values))
       return refuse('volatile', `${named(place)} is read as a date or a time, and may say "now"`)
-  if (verdict.rows.length === 0) return { tables: verdict.reads, rows: [] }
-  const tables = [...verdict.reads]
-  const rows: { relation: Oid; key: readonly string[] }[] = []
-  for (const { relation, key } of verdict.rows) {
-    const texts = key.map(column => textOf(column, values))
-    if (texts.every(text => text !== null)) rows.push({ relation, key: texts })
-    else tables.push(relation)
-  }
-  return { tables, rows }
+  return byKeys(verdict.reads, verdict.rows, column => textOf(column, values))
 }
 
 /** Binary ones are points in time. */

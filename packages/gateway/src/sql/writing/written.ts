@@ -2,6 +2,7 @@
 import type { Oid } from '../../catalogue/index.ts'
 import { canonicalBinary, canonicalText } from '../reading/canonical.ts'
 import * as is from '../reading/oids.ts'
+import { byKeys, isComparable } from '../reading/rows.ts'
 import type { KeyColumn } from '../reading.ts'
 import type { Writes, Written } from '../writing.ts'
 
@@ -15,41 +16,22 @@ export interface WrittenValues {
   parameterType(number: number): Oid
 }
 
-/** Types of parameters that a key of this type can be compared with and be read for certain. */
-const readable: ReadonlyMap<Oid, readonly Oid[]> = new Map([
-  [is.int2, [is.int2, is.int4, is.int8, is.numeric]],
-  [is.int4, [is.int2, is.int4, is.int8, is.numeric]],
-  [is.int8, [is.int2, is.int4, is.int8, is.numeric]],
-  [is.uuid, [is.uuid]],
-  [is.text, [is.text, is.varchar]],
-  [is.varchar, [is.text, is.varchar]],
-])
-
 /** A row whose key can't be told counts as its whole table. */
 export function writtenBy(writes: Writes, values: WrittenValues): Written {
-  if (writes.rows.length === 0) return { ...writes, rows: [] }
-  const tables = [...writes.tables]
-  const rows: { relation: Oid; key: readonly string[] }[] = []
-  for (const { relation, key } of writes.rows) {
-    const texts = key.map(column => textOf(column, values))
-    if (texts.every(text => text !== null)) rows.push({ relation, key: texts })
-    else tables.push(relation)
-  }
+  const { tables, rows } = byKeys(writes.tables, writes.rows, column => textOf(column, values))
   return { tables, rows, inserts: writes.inserts }
 }
 
 function textOf({ type, value, valueType }: KeyColumn, values: WrittenValues): string | null {
   if ('literal' in value) {
     const literal = values.literal(value.literal)
-    return literal === null || !isReadable(type, valueType) ? null : canonicalText(literal, type, valueType)
+    return literal === null || !isComparable(type, valueType) ? null : canonicalText(literal, type, valueType)
   }
   const given = values.parameter(value.parameter)
   const declared = values.parameterType(value.parameter)
   const isDeclared = declared !== 0 && declared !== is.unknown
   const readAs = isDeclared ? declared : valueType || type
   // A cast of one type to another may change what it says.
-  if (given === null || !isReadable(type, readAs) || (valueType !== 0 && readAs !== valueType)) return null
+  if (given === null || !isComparable(type, readAs) || (valueType !== 0 && readAs !== valueType)) return null
   return typeof given === 'string' ? canonicalText(given, type, readAs) : canonicalBinary(given, readAs)
 }
-
-const isReadable = (keyType: Oid, type: Oid): boolean => readable.get(keyType)?.includes(type) === true
