@@ -8,10 +8,9 @@
  *     cold     reads that never come again: what the cache costs where it is of no use, beside the same with it off
  *     stream   writes past the gateway: what they cost the origin for being told
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { writeFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { command, type Given, whole } from '../command.ts'
 import { startOrigin } from '../origin.ts'
 import { type Protocol, pgbenchVersion, protocols } from '../pgbench.ts'
 import { direct, type Pooler, poolSize, startPgBouncer, startSluice } from '../poolers.ts'
@@ -31,6 +30,8 @@ const usage = `usage: npm run bench -- cache [options]
   --json <file>    every sample, and the medians`
 
 const allParts: readonly string[] = ['hot', 'cold', 'stream']
+
+const names = ['seconds', 'rounds', 'clients', 'protocol', 'parts', 'json']
 
 interface Options {
   readonly seconds: number
@@ -52,20 +53,8 @@ const measures = [
 
 const coldMeasures = measures.filter(({ name }) => name !== 'machineUs' && name !== 'originUs')
 
-export async function benchCache(words: readonly string[]): Promise<void> {
-  const options = optionsOf(words)
-  if (options === null) {
-    console.error(usage)
-    process.exitCode = 2
-    return
-  }
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'))
-  try {
-    await run(options, folder)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
+export const benchCache = (words: readonly string[]): Promise<void> =>
+  command(words, { usage, names, read: optionsOf }, run)
 
 async function run({ json, ...options }: Options, folder: string): Promise<void> {
   const { seconds, rounds, protocol, parts } = options
@@ -157,30 +146,18 @@ async function measureCold(
   return samples
 }
 
-function optionsOf(words: readonly string[]): Options | null {
-  const text = { type: 'string' } as const
-  const options = { seconds: text, rounds: text, clients: text, protocol: text, parts: text, json: text }
-  try {
-    const { values } = parseArgs({ args: [...words], options })
-    const whole = (word: string) => {
-      if (!/^[1-9]\d*$/.test(word)) throw new Error(`"${word}" is no number from 1 on`)
-      return Number(word)
-    }
-    const protocol = protocols.find(name => name === (values.protocol ?? 'prepared'))
-    if (protocol === undefined) throw new Error(`"${values.protocol}" is none of ${protocols.join(', ')}`)
-    const parts = (values.parts ?? allParts.join()).split(',')
-    const unknown = parts.find(part => !allParts.includes(part))
-    if (unknown !== undefined) throw new Error(`"${unknown}" is none of ${allParts.join(', ')}`)
-    return {
-      seconds: whole(values.seconds ?? '3'),
-      rounds: whole(values.rounds ?? '3'),
-      clients: (values.clients ?? '1,20').split(',').map(whole),
-      protocol,
-      parts,
-      json: values.json,
-    }
-  } catch (error) {
-    console.error((error as Error).message)
-    return null
+function optionsOf(given: Given): Options {
+  const protocol = protocols.find(name => name === (given.protocol ?? 'prepared'))
+  if (protocol === undefined) throw new RangeError(`"${given.protocol}" is none of ${protocols.join(', ')}`)
+  const parts = (given.parts ?? allParts.join()).split(',')
+  const unknown = parts.find(part => !allParts.includes(part))
+  if (unknown !== undefined) throw new RangeError(`"${unknown}" is none of ${allParts.join(', ')}`)
+  return {
+    seconds: whole(given.seconds ?? '3'),
+    rounds: whole(given.rounds ?? '3'),
+    clients: (given.clients ?? '1,20').split(',').map(whole),
+    protocol,
+    parts,
+    json: given.json,
   }
 }

@@ -7,10 +7,9 @@
  * all alike. CPU per transaction says most of a pooler: pgbench, pooler and PostgreSQL share the cores, and throughput
  * is what all three leave each other.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { writeFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { command, type Given, whole } from '../command.ts'
 import { startOrigin } from '../origin.ts'
 import { fill, type Load, measure, pgbenchVersion, protocols } from '../pgbench.ts'
 import { direct, type Pooler, poolSize, startPgBouncer, startSluice } from '../poolers.ts'
@@ -33,6 +32,8 @@ const measures = [
   { name: 'cpuUs', title: "Pooler's CPU, µs a transaction", digits: 1 },
 ]
 
+const names = ['seconds', 'rounds', 'clients', 'json']
+
 interface Options {
   readonly seconds: number
   readonly rounds: number
@@ -40,20 +41,8 @@ interface Options {
   readonly json: string | undefined
 }
 
-export async function benchPool(words: readonly string[]): Promise<void> {
-  const options = optionsOf(words)
-  if (options === null) {
-    console.error(usage)
-    process.exitCode = 2
-    return
-  }
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'))
-  try {
-    await run(options, folder)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
+export const benchPool = (words: readonly string[]): Promise<void> =>
+  command(words, { usage, names, read: optionsOf }, run)
 
 async function run({ seconds, rounds, clients, json }: Options, folder: string): Promise<void> {
   await using running = new AsyncDisposableStack()
@@ -115,23 +104,11 @@ async function sample(pooler: Pooler, load: Load, round: number, seconds: number
   return { round, pooler: pooler.name, load: name, figures: { tps, latencyMs, cpuUs: cpu } }
 }
 
-function optionsOf(words: readonly string[]): Options | null {
-  const text = { type: 'string' } as const
-  const options = { seconds: text, rounds: text, clients: text, json: text }
-  try {
-    const { values } = parseArgs({ args: [...words], options })
-    const whole = (word: string) => {
-      if (!/^[1-9]\d*$/.test(word)) throw new Error(`"${word}" is no number from 1 on`)
-      return Number(word)
-    }
-    return {
-      seconds: whole(values.seconds ?? '3'),
-      rounds: whole(values.rounds ?? '5'),
-      clients: (values.clients ?? '1,20,100').split(',').map(whole),
-      json: values.json,
-    }
-  } catch (error) {
-    console.error((error as Error).message)
-    return null
+function optionsOf(given: Given): Options {
+  return {
+    seconds: whole(given.seconds ?? '3'),
+    rounds: whole(given.rounds ?? '5'),
+    clients: (given.clients ?? '1,20,100').split(',').map(whole),
+    json: given.json,
   }
 }
