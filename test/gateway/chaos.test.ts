@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Postgres, startPostgres } from '@sluice/dev'
 import * as wire from '@sluice/wire'
-import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { queryOnce } from '../support/postgres.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { cancel, Member, newTally } from './crowd.ts'
 
@@ -144,16 +144,7 @@ async function restart(): Promise<void> {
   postgres = await startPostgres({ dataFolder: join(folder, 'data'), settings, port })
 }
 
-async function admin(sql: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: postgres.url })
-  client.on('error', () => {})
-  await client.connect()
-  try {
-    return (await client.query(sql)).rows
-  } finally {
-    await client.end()
-  }
-}
+const admin = (sql: string) => queryOnce(postgres.url, sql)
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined

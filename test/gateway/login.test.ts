@@ -6,7 +6,7 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OriginOptions } from '../../packages/gateway/src/gateway.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
-import { freshDatabase, startTlsPostgres } from '../support/postgres.ts'
+import { freshDatabase, queryOnce, startTlsPostgres } from '../support/postgres.ts'
 import { rawClient } from '../support/raw-client.ts'
 
 const database = await freshDatabase()
@@ -24,15 +24,8 @@ afterAll(async () => {
   for (const name of ['al', 'old', 'off']) await database.query(`drop role ${role(name)}`)
 })
 
-const whoAmI = async (url: string) => {
-  const client = new pg.Client(url)
-  await client.connect()
-  try {
-    return (await client.query('select current_user')).rows[0].current_user as string
-  } finally {
-    await client.end()
-  }
-}
+const whoAmI = async (url: string): Promise<string> =>
+  (await queryOnce(url, 'select current_user'))[0].current_user
 
 describe('roles of the origin', () => {
   test('come in by their own password, and are themselves there', async () => {

@@ -87,9 +87,12 @@ async function until(holds: () => Promise<boolean>, failure: string): Promise<vo
   }
 }
 
+/** Runs SQL on a connection of its own; the rows of the last statement. */
 // biome-ignore lint/suspicious/noExplicitAny: rows are what the test's SQL makes them
-async function queryOnce(url: string, text: string, parameters?: unknown[]): Promise<any[]> {
+export async function queryOnce(url: string, text: string, parameters?: unknown[]): Promise<any[]> {
   const client = new pg.Client({ connectionString: url, application_name: 'test' })
+  // The server may go down meanwhile: the query's error says so.
+  client.on('error', () => {})
   await client.connect()
   try {
     const result: pg.QueryResult | pg.QueryResult[] = await client.query(text, parameters)

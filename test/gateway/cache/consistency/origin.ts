@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Postgres, startPostgres } from '@sluice/dev'
-import pg from 'pg'
 import { PhysicalReceiver } from '../../../support/physical-receiver.ts'
+import { queryOnce } from '../../../support/postgres.ts'
 import { schema } from './questions.ts'
 
 export const database = 'consistency'
@@ -38,8 +38,8 @@ export class Origin implements AsyncDisposable {
 
   /** A new database of this schema. */
   async create(): Promise<void> {
-    await this.#query(this.#postgres.url, `drop database if exists ${database} with (force)`)
-    await this.#query(this.#postgres.url, `create database ${database}`)
+    await queryOnce(this.#postgres.url, `drop database if exists ${database} with (force)`)
+    await queryOnce(this.#postgres.url, `create database ${database}`)
     await this.query(schema)
   }
 
@@ -53,23 +53,12 @@ export class Origin implements AsyncDisposable {
   }
 
   query(sql: string): Promise<Record<string, unknown>[]> {
-    return this.#query(this.url, sql)
+    return queryOnce(this.url, sql)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.standby[Symbol.asyncDispose]()
     await this.#postgres.stop()
     await rm(this.#folder, { recursive: true, force: true })
-  }
-
-  async #query(url: string, sql: string): Promise<Record<string, unknown>[]> {
-    const client = new pg.Client(url)
-    client.on('error', () => {})
-    await client.connect()
-    try {
-      return (await client.query(sql)).rows
-    } finally {
-      await client.end()
-    }
   }
 }
