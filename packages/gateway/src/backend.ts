@@ -251,8 +251,10 @@ export class Backend {
   }
 
   sweep(now: number): void {
+    const clients = new Map<string, number>()
     for (const [key, place] of this.#places) {
-      const { pool } = place
+      const { pool, database } = place
+      clients.set(database, (clients.get(database) ?? 0) + place.clients)
       pool.sweep(now)
       const used = place.clients > 0 || pool.size > 0 || pool.options.minSize > 0
       if (used || now - place.usedAt < this.options.idleTimeoutMs) continue
@@ -263,7 +265,7 @@ export class Backend {
     for (const suspects of this.#suspects.values()) suspects.tick(now)
     for (const [database, reads] of this.#reads) {
       reads.sweep(now)
-      reads.clients = this.#clientsOf(database)
+      reads.clients = clients.get(database) ?? 0
     }
     // That of the configured database is asked about each role that comes.
     for (const [database, control] of this.#controls)
@@ -280,13 +282,6 @@ export class Backend {
     for (const listener of this.#listeners.values()) listener.close()
     for (const control of this.#controls.values()) control.close()
     for (const reads of this.#reads.values()) reads.close()
-  }
-
-  /** How many clients a database has. */
-  #clientsOf(database: string): number {
-    let clients = 0
-    for (const place of this.#places.values()) if (place.database === database) clients += place.clients
-    return clients
   }
 
   /** The server that they lead to is the origin no more. */
