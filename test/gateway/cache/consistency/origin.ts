@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Postgres, startPostgres } from '@sluice/dev'
 import { PhysicalReceiver } from '../../../support/physical-receiver.ts'
-import { queryOnce } from '../../../support/postgres.ts'
+import { createDatabase, queryOnce } from '../../../support/postgres.ts'
 import { schema } from './questions.ts'
 
-export const database = 'consistency'
 /** A commit of whoever wants to wait ends when the standby has it. */
 const settings = {
   ...{ fsync: 'off', wal_level: 'logical', deadlock_timeout: '20ms', max_connections: '100' },
@@ -16,6 +15,7 @@ const settings = {
 export class Origin implements AsyncDisposable {
   readonly #folder: string
   #postgres: Postgres
+  #url = ''
   standby: PhysicalReceiver
 
   private constructor(folder: string, postgres: Postgres, standby: PhysicalReceiver) {
@@ -30,16 +30,14 @@ export class Origin implements AsyncDisposable {
     return new Origin(folder, postgres, await PhysicalReceiver.start(postgres.url, 'standby'))
   }
 
+  /** Of the database that was created last: restarts change nothing of it. */
   get url(): string {
-    const url = new URL(this.#postgres.url)
-    url.pathname = database
-    return url.href
+    return this.#url
   }
 
-  /** A new database of this schema. */
+  /** A new database of this schema. The one before stays: a replication stream may not have ended there. */
   async create(): Promise<void> {
-    await queryOnce(this.#postgres.url, `drop database if exists ${database} with (force)`)
-    await queryOnce(this.#postgres.url, `create database ${database}`)
+    this.#url = (await createDatabase(this.#postgres.url)).url
     await this.query(schema)
   }
 
@@ -53,7 +51,7 @@ export class Origin implements AsyncDisposable {
   }
 
   query(sql: string): Promise<Record<string, unknown>[]> {
-    return queryOnce(this.url, sql)
+    return queryOnce(this.#url, sql)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

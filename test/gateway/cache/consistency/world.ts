@@ -12,7 +12,7 @@ import type { TestGateway } from '../../../support/gateway.ts'
 import { type RawClient, rawClient } from '../../../support/raw-client.ts'
 import { Client } from './client.ts'
 import { History, type Way } from './history.ts'
-import { database, type Origin } from './origin.ts'
+import type { Origin } from './origin.ts'
 import { accounts, overall, preparing, questionsAbout, rowsOf, sum, type Word } from './questions.ts'
 
 const patienceMs = 30_000
@@ -184,7 +184,8 @@ async function startBefore({ url }: Origin): Promise<CachingGateway> {
     { shutdownTimeoutMs: 100 },
     { cache: shared },
   )
-  const reads = gateway.gateway.backends[0]!.readsOf(database)!
+  const [backend] = gateway.gateway.backends
+  const reads = backend!.readsOf(backend!.options.database)!
   return { gateway, origin, reads, shared }
 }
 
