@@ -107,6 +107,8 @@ export class Backend {
   readonly #listeners = new Map<string, Listener>()
   readonly #suspects = new Map<string, Suspects>()
   readonly #reads = new Map<string, DatabaseReads>()
+  /** How many clients a database has. */
+  readonly #clients = new Map<string, number>()
   readonly #whereabouts: Whereabouts
 
   constructor(options: OriginOptions, surroundings: Surroundings) {
@@ -191,6 +193,28 @@ export class Backend {
     )
   }
 
+  /** A client has come in here. */
+  enter(place: Place): void {
+    this.#count(place, 1)
+  }
+
+  /** It has left. */
+  leave(place: Place): void {
+    this.#count(place, -1)
+    place.usedAt = this.#surroundings.clock.now()
+  }
+
+  /** At once: a client that comes and goes between two looks of a timer is one, too, and opens the stream. */
+  #count(place: Place, change: 1 | -1): void {
+    const { database } = place
+    place.clients += change
+    const clients = (this.#clients.get(database) ?? 0) + change
+    if (clients === 0) this.#clients.delete(database)
+    else this.#clients.set(database, clients)
+    const reads = this.#reads.get(database)
+    if (reads) reads.clients = clients
+  }
+
   /** Opens connections of the configured user before they are needed. */
   warmUp(): void {
     const { user, password, database, minSize } = this.options
@@ -239,6 +263,7 @@ export class Backend {
             })
         },
       })
+      reads.clients = this.#clients.get(database) ?? 0
       this.#reads.set(database, reads)
     }
     return reads
@@ -251,10 +276,8 @@ export class Backend {
   }
 
   sweep(now: number): void {
-    const clients = new Map<string, number>()
     for (const [key, place] of this.#places) {
-      const { pool, database } = place
-      clients.set(database, (clients.get(database) ?? 0) + place.clients)
+      const { pool } = place
       pool.sweep(now)
       const used = place.clients > 0 || pool.size > 0 || pool.options.minSize > 0
       if (used || now - place.usedAt < this.options.idleTimeoutMs) continue
@@ -263,10 +286,7 @@ export class Backend {
       this.#places.delete(key)
     }
     for (const suspects of this.#suspects.values()) suspects.tick(now)
-    for (const [database, reads] of this.#reads) {
-      reads.sweep(now)
-      reads.clients = clients.get(database) ?? 0
-    }
+    for (const reads of this.#reads.values()) reads.sweep(now)
     // That of the configured database is asked about each role that comes.
     for (const [database, control] of this.#controls)
       if (database !== this.options.database) control.closeIdle(now, this.options.idleTimeoutMs)

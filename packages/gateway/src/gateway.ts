@@ -211,8 +211,7 @@ export class Gateway {
       signal: (by, signal, processId) => this.#signal(by, signal, processId),
       cancel: server => backend.cancel(server),
       onEnd: session => {
-        place.clients--
-        place.usedAt = this.#time.now
+        backend.leave(place)
         this.#clients.delete(session)
         this.#keys.remove(session)
         this.#surroundings.clock.after(lingerMs, () => session.destroy())
@@ -247,7 +246,7 @@ export class Gateway {
       if (barred) throw barred
       const database = backend.databaseOf(admitted.database)
       place = backend.place(user, database, backend.accounts.secretOf(user, admitted.proof))
-      place.clients++
+      backend.enter(place)
       const { base, told } = await place.welcome.greet(admitted.settings)
       // Nobody would turn it away any more.
       if (this.#draining) throw shuttingDown()
@@ -264,10 +263,7 @@ export class Gateway {
       if (ended) session.onEnd()
       socket.resume()
     } catch (refusal) {
-      if (place) {
-        place.clients--
-        place.usedAt = this.#time.now
-      }
+      if (place) backend?.leave(place)
       socket.write(errorResponse({ ...asRefusal(refusal), severity: 'FATAL' }))
       hangUp(socket, this.#surroundings.clock)
     } finally {
