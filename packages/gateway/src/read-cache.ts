@@ -114,7 +114,7 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
     this.#covered = new Set()
     this.#untold.clear()
     this.#invalidation = this.#makeInvalidation()
-    this.#invalidation.clients = this.#clients
+    this.clients = this.#clients
     this.#answers.stamps.bumpEpoch()
     this.#database.forgetSchema()
   }
@@ -122,7 +122,8 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
   /** How many clients the database has. */
   set clients(count: number) {
     this.#clients = count
-    this.#invalidation.clients = count
+    // Nobody needs a stream for what is not kept.
+    this.#invalidation.clients = this.#options.caching.disabled ? 0 : count
   }
 
   get status(): InvalidationStatus {

@@ -75,3 +75,18 @@ test('DDL by others counts within catalog_refresh', async () => {
     .poll(async () => (await client.query('select * from child'))[0], { timeout: 20_000 })
     .toBe('T(id,parent,w)')
 })
+
+test('a reload that switches caching off ends the stream, and one that switches it on begins another', async () => {
+  const streams = async () =>
+    (await database.query('select from pg_replication_slots where database = current_database()')).length
+  const [backend] = gateway.gateway.backends
+  const { caching } = backend!.options
+  const reads = backend!.readsOf(database.name)!
+  gateway.reload({ caching: { ...caching, disabled: true } })
+  expect(reads.status.phase.at).toBe('resting')
+  await vi.waitFor(async () => expect(await streams()).toBe(0), 20_000)
+  expect(await keeps('select * from t')).toBe(false)
+  gateway.reload({ caching })
+  await vi.waitFor(async () => expect(await keeps('select * from t')).toBe(true), 20_000)
+  expect(await streams()).toBe(1)
+})
