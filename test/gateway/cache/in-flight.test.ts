@@ -18,7 +18,7 @@ await database.query(`
 /** Its transactions have one snapshot, that of their first statement; and so has a series without Sync. */
 const role = `repeats_${database.name}`
 beforeAll(() =>
-  database.query(`create role ${role} login password 'pw'; grant select on t to ${role};
+  database.query(`create role ${role} login password 'pw'; grant select on t, other to ${role};
     alter role ${role} set default_transaction_isolation = 'repeatable read'`),
 )
 afterAll(() => database.query(`drop owned by ${role}; drop role ${role}`))
@@ -66,6 +66,7 @@ test('an answer from the snapshot of an earlier statement is for its own client'
   for (const client of [a, b]) client.destroy()
   const url = line.gateway.urlOf(role, 'pw')
   ;[a, b] = [await line.connect(url), await line.connect(url)]
+  await line.untilKept(a, 'select * from other')
   a.send(parse('', 'select count(*) from t'), bind('', ''), execute(), flush())
   await a.take(4)
   await database.query('update t set v = 2')
@@ -75,4 +76,5 @@ test('an answer from the snapshot of an earlier statement is for its own client'
   b.send(...series)
   expect(await b.ready()).toEqual(['1', '2', ...answer('v', 2)])
   for (const client of [a, b]) expect(await client.query(read)).toEqual(answer('v', 2))
+  expect(await line.keeps(b, read)).toBe(true)
 })
