@@ -17,6 +17,8 @@ export class Client implements Waiter {
   readonly name: string
   server: ServerConnection | null = null
   refusal: Refusal | null = null
+  /** What it heard if there was none at once. */
+  spare: 'later' | 'none' | null = null
   readonly #served: string[]
 
   constructor(name: string, served: string[]) {
@@ -64,6 +66,15 @@ export class PoolLab {
     const client = new Client(name, this.served)
     const server = pool.checkout(client, Values.none)
     if (server) client.onServer(server)
+    return client
+  }
+
+  /** Asks for one to spare. */
+  background(pool: Pool, name = ''): Client {
+    const client = new Client(name, this.served)
+    const server = pool.checkoutSpare(client, Values.none)
+    if (typeof server === 'object') client.onServer(server)
+    else client.spare = server
     return client
   }
 

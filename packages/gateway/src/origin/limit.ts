@@ -24,6 +24,11 @@ export class Limit {
     return this.open >= this.max
   }
 
+  /** Somebody waits in a pool. */
+  get isWaitedFor(): boolean {
+    return this.#waiting.size > 0
+  }
+
   /** Whether somebody waits in the pool has changed. */
   onWaiting(pool: Pool): void {
     if (pool.waiting > 0) this.#waiting.enter(pool)

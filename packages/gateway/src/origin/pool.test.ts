@@ -74,6 +74,46 @@ describe('waiting', () => {
   })
 })
 
+describe('what no client waits for', () => {
+  test('takes what is idle, or opens one and comes after all clients', async () => {
+    const first = lab.background(pool, 'refresh')
+    expect(first.spare).toBe('later')
+    const client = lab.client(pool, 'a')
+    expect(lab.logins).toBe(1)
+    await lab.logIn()
+    expect(lab.served).toEqual(['a'])
+    const next = lab.client(pool, 'b')
+    pool.release(client.server!)
+    await lab.logIn()
+    expect(lab.served).toEqual(['a', 'b', 'refresh'])
+    pool.release(next.server!)
+    expect(lab.background(pool).server).toBe(next.server)
+  })
+
+  test('gets none while clients wait, of any user, or all that may be open are in use', async () => {
+    const other = lab.pool({ name: 'other@shop' })
+    for (const name of ['a', 'b', 'c']) lab.client(pool, name)
+    expect(lab.background(pool).spare).toBe('none')
+    expect(lab.background(other).spare).toBe('none')
+    await lab.logIn()
+    expect(lab.background(pool).spare).toBe('none')
+    expect(lab.logins).toBe(3)
+  })
+
+  test('is given up when no connection can be opened, or when it leaves', async () => {
+    const refresh = lab.background(pool)
+    await lab.attempts[0]!.fails(refusedConnection)
+    expect(refresh.refusal).toMatchObject({ message: expect.stringContaining('ECONNREFUSED') })
+    expect(lab.background(pool).spare).toBe('none')
+    await lab.pass(2_000, pool)
+    const leaver = lab.background(pool)
+    pool.leave(leaver)
+    await lab.logIn()
+    expect(leaver.server).toBeNull()
+    expect(pool.idle).toBe(1)
+  })
+})
+
 describe('growing and shrinking', () => {
   test('it opens as many as are wanted, four at a time, up to the limit', async () => {
     lab = new PoolLab(6)

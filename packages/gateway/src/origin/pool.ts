@@ -79,6 +79,8 @@ export class Pool implements Keeper {
   readonly #all = new Set<ServerConnection>()
   readonly #idle: ServerConnection[] = []
   readonly #waiting = new Map<Waiter, number>()
+  /** They take what no client wants. */
+  readonly #background = new Set<Waiter>()
   #opening = 0
   /** No connection could be opened, since when and for what reason last. */
   #outage: { since: number; failures: number; cause: string } | null = null
@@ -123,6 +125,28 @@ export class Pool implements Keeper {
    * A connection at once, best one that has what is wanted; or null, and the waiter is called later.
    */
   checkout(waiter: Waiter, wants: Values): ServerConnection | null {
+    const server = this.#takeIdle(wants)
+    if (server === null) this.#wait(waiter)
+    return server
+  }
+
+  /**
+   * The same for work that no client waits for: a connection that is idle, or can be opened while no client waits, and
+   * then not before one that comes meanwhile.
+   *
+   * @returns 'later': the waiter is called. 'none': it is not, there is no connection to spare
+   */
+  checkoutSpare(waiter: Waiter, wants: Values): ServerConnection | 'later' | 'none' {
+    const server = this.#takeIdle(wants)
+    if (server) return server
+    const { limit } = this.options
+    if (limit.isWaitedFor || limit.full || !this.#mayOpen) return 'none'
+    this.#background.add(waiter)
+    void this.#open()
+    return 'later'
+  }
+
+  #takeIdle(wants: Values): ServerConnection | null {
     const idle = this.#idle
     for (let i = idle.length - 1; i >= 0; i--) {
       const server = idle[i]!
@@ -132,14 +156,12 @@ export class Pool implements Keeper {
       else idle.splice(i, 1)
       return server
     }
-    const any = idle.pop()
-    if (any) return any
-    this.#wait(waiter)
-    return null
+    return idle.pop() ?? null
   }
 
   /** It waits no longer. */
   leave(waiter: Waiter): void {
+    if (this.#background.delete(waiter)) return
     this.#waiting.delete(waiter)
     this.options.limit.onWaiting(this)
   }
@@ -172,6 +194,12 @@ export class Pool implements Keeper {
       waiter.onServer(server)
       return
     }
+    if (!limit.isWaitedFor)
+      for (const waiter of this.#background) {
+        this.leave(waiter)
+        waiter.onServer(server)
+        return
+      }
     this.#idle.push(server)
     limit.onIdle(this)
   }
@@ -336,9 +364,15 @@ export class Pool implements Keeper {
     outage.cause = error.message
     this.#outage = outage
     const lasts = error instanceof LoginRefused && !passes(error.fields.code)
-    if (lasts) this.#refuseAll(loginRefused(this.name, error.fields))
-    else if (this.#all.size === 0 && now - outage.since >= connectTimeoutMs)
-      this.#refuseAll(originDown(this.name, error.message, now - outage.since))
+    const refusal = lasts
+      ? loginRefused(this.name, error.fields)
+      : originDown(this.name, error.message, now - outage.since)
+    // What no client waits for does not wait for a better time.
+    for (const waiter of this.#background) {
+      this.leave(waiter)
+      waiter.onRefused(refusal)
+    }
+    if (lasts || (this.#all.size === 0 && now - outage.since >= connectTimeoutMs)) this.#refuseAll(refusal)
     if (this.#endPause) return
     // An origin that says no is not asked more often than once in a second: some count such tries, and ban who tries.
     const pauseMs = lasts
