@@ -13,7 +13,7 @@ import { askWithin } from '../origin/own-query.ts'
 import type { Pool, Waiter } from '../origin/pool.ts'
 import type { Refusal } from '../origin/refusal.ts'
 import { replay } from '../origin/replay.ts'
-import type { ServerConnection } from '../origin/server-connection.ts'
+import { deafHolder, type ServerConnection } from '../origin/server-connection.ts'
 import { Values } from '../origin/values.ts'
 import { probeSql, readProbe } from '../session/probe.ts'
 
@@ -61,8 +61,7 @@ export class Welcome {
     if (settings === Values.none && this.#pool.startValues !== Values.none)
       return { base: Values.none, told: this.#pool.startValues }
     const server = await this.#checkout(settings)
-    const holder = { onServerDrain() {}, onFed() {}, onServerGone() {}, onServerNotification() {} }
-    server.holder = holder
+    server.holder = deafHolder
     try {
       if (settings === Values.none) return { base: Values.none, told: this.#pool.startValues }
       await this.#rows(server, replay(settings, server.has))

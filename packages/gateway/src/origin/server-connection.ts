@@ -29,6 +29,14 @@ export interface Holder {
   onServerNotification(bytes: Uint8Array, start: number, end: number): void
 }
 
+/** For who holds it for no longer than exchanges take, which hear of its end by themselves. */
+export const deafHolder: Holder = {
+  onServerDrain() {},
+  onFed() {},
+  onServerGone() {},
+  onServerNotification() {},
+}
+
 /** Who hears of a connection's life: its pool. */
 export interface Keeper {
   /** It is gone, and its owners were told. */
