@@ -26,6 +26,18 @@ describe('what has become of questions', () => {
     expect(tallies.total).toMatchObject({ counts: { hit: 4 }, savedMs: 20 })
   })
 
+  test('a refresh is no question, and takes off what it costs the origin', () => {
+    const tallies = new Tallies(1)
+    const [one, next] = [shape('one'), shape('next')]
+    tallies.count('stale', one, () => one.text, 20)
+    tallies.countRefresh(one, () => one.text, 15)
+    const expected = { counts: { stale: 1, miss: 0 }, refreshes: 1, savedMs: 5 }
+    expect(tallies.shapes).toMatchObject([{ text: 'one', tally: expected }])
+    for (let time = 0; time < 2; time++) tallies.count('hit', next, () => next.text)
+    expect(tallies.others).toMatchObject(expected)
+    expect(tallies.total).toMatchObject({ refreshes: 1, savedMs: 5 })
+  })
+
   test('asks for the text of a shape once', () => {
     const tallies = new Tallies()
     const one = shape('select 1')

@@ -8,7 +8,7 @@ import type { Refusal } from './tee.ts'
 export const statuses = [
   /** Answered from the cache. */
   'hit',
-  /** The same, by an answer past its age, while another is fetched. */
+  /** The same, by an answer past its age, while another is fetched in the background. */
   'stale',
   /** Asked of the origin, and kept if nothing speaks against it; or by somebody else's fill. */
   'miss',
@@ -40,7 +40,9 @@ export class Tally {
     Status,
     number
   >
-  /** What the origin would have taken for what was answered from the cache. */
+  /** How often the origin was asked in the background, for a stale answer: no client's question. */
+  refreshes = 0
+  /** What the origin would have taken for what was answered from the cache, less what it took for refreshes. */
   savedMs = 0
 }
 
@@ -65,6 +67,14 @@ export class Tallies {
     add(this.#of(shape, text), status, savedMs)
   }
 
+  /** The origin has answered a refresh. */
+  countRefresh(shape: object, text: () => string, tookMs: number): void {
+    for (const tally of [this.total, this.#of(shape, text)]) {
+      tally.refreshes++
+      tally.savedMs -= tookMs
+    }
+  }
+
   get shapes(): { readonly text: string; readonly tally: Tally }[] {
     return [...this.#shapes.values()].map(({ text, tally }) => ({ text, tally }))
   }
@@ -87,6 +97,7 @@ export class Tallies {
       this.#shapes.delete(shape)
       if (!each.used) {
         for (const status of statuses) this.others.counts[status] += each.tally.counts[status]
+        this.others.refreshes += each.tally.refreshes
         this.others.savedMs += each.tally.savedMs
         return
       }
