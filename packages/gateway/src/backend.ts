@@ -21,6 +21,7 @@ import { Suspects } from './origin/suspects.ts'
 import { unseenBy } from './origin/unseen.ts'
 import { Whereabouts } from './origin/whereabouts.ts'
 import { type CachingOptions, DatabaseReads, type SharedCache, type StreamOptions } from './read-cache.ts'
+import { Refreshes } from './session/refreshes.ts'
 import type { SessionOptions } from './session/session.ts'
 import type { StatementPlan } from './sql/plan.ts'
 import type { Log } from './telemetry/log.ts'
@@ -99,6 +100,7 @@ export interface Place {
 /** One origin: its pools, its users, its control connections. */
 export class Backend {
   readonly limit: Limit
+  readonly refreshes: Refreshes
   #options: OriginOptions
   #accounts: Accounts
   readonly #surroundings: Surroundings
@@ -110,11 +112,18 @@ export class Backend {
   /** How many clients a database has. */
   readonly #clients = new Map<string, number>()
   readonly #whereabouts: Whereabouts
+  /** Ways to the same server on which answers are kept. */
+  others: readonly Backend[] = []
 
   constructor(options: OriginOptions, surroundings: Surroundings) {
     this.#options = options
     this.#surroundings = surroundings
     this.limit = new Limit(options.connectionLimit)
+    this.refreshes = new Refreshes({
+      limit: this.limit,
+      queryTimeoutMs: () => this.#options.queryTimeoutMs,
+      cancel: server => this.cancel(server),
+    })
     this.#accounts = this.#accountsOf(options)
     this.#whereabouts = new Whereabouts(surroundings.lookup)
   }
@@ -137,6 +146,7 @@ export class Backend {
     this.limit.max = options.connectionLimit
     const moved = JSON.stringify(whereOf(before)) !== JSON.stringify(whereOf(options))
     if (moved) this.#reopenOwn()
+    this.refreshes.giveUp()
     for (const reads of this.#reads.values()) reads.update(options.caching, options.invalidation)
     for (const place of this.#places.values()) {
       const { pool, user, database } = place
@@ -246,12 +256,12 @@ export class Backend {
   /** The cache of a database; null if nothing is cached. */
   readsOf(database: string): DatabaseReads | null {
     const { cache, clock, log, random } = this.#surroundings
-    const { caching, invalidation: stream, origin } = this.#options
+    const { caching, invalidation: stream } = this.#options
     if (cache === null || caching.disabled) return null
     let reads = this.#reads.get(database)
     if (!reads) {
       reads = new DatabaseReads({
-        ...{ shared: cache, database, origin: JSON.stringify(origin.addresses), caching, stream },
+        ...{ shared: cache, database, origin: nameOf(this.#options), caching, stream },
         ...{ clock, random, reach: this.#reachOf(database) },
         query: sql => this.#controlOf(database).query(sql),
         onStatus: ({ phase, losses }) => {
@@ -267,6 +277,27 @@ export class Backend {
       this.#reads.set(database, reads)
     }
     return reads
+  }
+
+  /** Where it is noted what clients of a database write; null if nothing of it is kept, here or by another way to it. */
+  notesOf(database: string): DatabaseReads | null {
+    const own = this.readsOf(database)
+    if (own !== null) return own
+    for (const other of this.others) if (other.serves(database)) return other.readsOf(database)
+    return null
+  }
+
+  get caches(): boolean {
+    return this.#surroundings.cache !== null && !this.#options.caching.disabled
+  }
+
+  serves(database: string): boolean {
+    return this.#options.anyDatabase || this.#options.database === database
+  }
+
+  /** Both lead to one server. */
+  leadsWith(other: Backend): boolean {
+    return this !== other && nameOf(this.#options) === nameOf(other.#options)
   }
 
   cancel(server: Parameters<typeof cancelOn>[0]): Promise<void> {
@@ -285,6 +316,7 @@ export class Backend {
       pool.close()
       this.#places.delete(key)
     }
+    this.refreshes.sweep(now)
     for (const suspects of this.#suspects.values()) suspects.tick(now)
     for (const reads of this.#reads.values()) reads.sweep(now)
     // That of the configured database is asked about each role that comes.
@@ -298,6 +330,7 @@ export class Backend {
   }
 
   close(): void {
+    this.refreshes.giveUp()
     for (const { pool } of this.#places.values()) pool.close()
     for (const listener of this.#listeners.values()) listener.close()
     for (const control of this.#controls.values()) control.close()
@@ -306,6 +339,7 @@ export class Backend {
 
   /** The server that they lead to is the origin no more. */
   #reopenOwn(): void {
+    this.refreshes.giveUp()
     for (const listener of this.#listeners.values()) listener.reopen(new Error('the origin is elsewhere'))
     for (const control of this.#controls.values()) control.reset()
     for (const reads of this.#reads.values()) reads.reopen()
@@ -423,6 +457,9 @@ export class Backend {
 
 const encoder = new TextEncoder()
 const insufficientPrivilege = '42501'
+
+/** Of its server, as far as an address tells. */
+const nameOf = ({ origin }: OriginOptions) => JSON.stringify(origin.addresses)
 
 /** Where its connections lead, and as whom. */
 const whereOf = ({ origin, user, password, database }: OriginOptions) => ({

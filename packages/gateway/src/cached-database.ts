@@ -103,6 +103,11 @@ export class CachedDatabase {
     this.#catalogue.forget()
   }
 
+  /** It may have been seen. */
+  doubtSchema(): void {
+    this.#catalogue.doubt()
+  }
+
   sweep(now: number): void {
     this.#catalogue.sweep(now)
   }

@@ -55,6 +55,7 @@ export class Gateway {
     this.#surroundings = surroundings
     this.#time.now = surroundings.clock.now()
     this.#backends = options.origins.map(origin => new Backend(origin, surroundings))
+    this.#introduce()
     this.#door = new Door({
       ...{ tls: () => this.#options.tls, clock: surroundings.clock },
       loginTimeoutMs: () => this.#options.loginTimeoutMs,
@@ -125,6 +126,7 @@ export class Gateway {
       return known
     })
     this.#leaving = [...this.#leaving, ...before]
+    this.#introduce()
     for (const backend of this.#backends) backend.warmUp()
   }
 
@@ -185,6 +187,12 @@ export class Gateway {
     )
   }
 
+  /** What is written by one way to a server ends what was read by another. */
+  #introduce(): void {
+    for (const backend of [...this.#backends, ...this.#leaving])
+      backend.others = this.#backends.filter(other => other.caches && other.leadsWith(backend))
+  }
+
   /** As in PostgreSQL: a user's own clients, or a superuser's everyone's. */
   #signal(by: Session, signal: Signal, processId: number): boolean {
     const target = this.#keys.owner(processId)
@@ -203,9 +211,12 @@ export class Gateway {
       ...{ pool, user, queryTimeoutMs, idleInTransactionTimeoutMs, time: this.#time },
       mode: userModes.get(user) ?? databaseModes.get(database) ?? mode,
       planOf: this.#surroundings.planOf,
-      suspects: backend.suspectsOf(database),
+      ...{ suspects: backend.suspectsOf(database), refreshes: backend.refreshes },
       get reads() {
         return backend.readsOf(database)
+      },
+      get notes() {
+        return backend.notesOf(database)
       },
       listener: () => backend.listenerOf(database),
       signal: (by, signal, processId) => this.#signal(by, signal, processId),

@@ -33,12 +33,21 @@ export class SharedCache {
   readonly cache: Cache
   readonly readings: Readings
   readonly writings: Writings
+  /** By what its databases are called: several if several ways lead to one. */
+  readonly #ways = new Map<string, Set<DatabaseReads>>()
 
   /** Sizes in bytes: of all, and of one answer. */
   constructor(parser: Parser, sizes: { readonly mostBytes: number; readonly maxResultBytes: number }) {
     this.cache = new Cache({ ...sizes, seed: randomInt(2 ** 32) })
     this.readings = new Readings(parser)
     this.writings = new Writings(parser)
+  }
+
+  /** All ways to the database of this name. */
+  ways(name: string): Set<DatabaseReads> {
+    const ways = this.#ways.get(name) ?? new Set()
+    this.#ways.set(name, ways)
+    return ways
   }
 }
 
@@ -90,17 +99,23 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
   /** By table: null if its changes are told, else why not. */
   readonly #untold = new Map<Oid, string | null>()
   #untoldOf: Catalogue | null = null
+  /** All ways to this database, this one among them. */
+  readonly #ways: Set<DatabaseReads>
 
   constructor(options: DatabaseReadsOptions) {
     const { shared } = options
     this.#options = options
-    this.#answers = shared.cache.database(JSON.stringify([options.origin, options.database]))
+    const name = JSON.stringify([options.origin, options.database])
+    this.#answers = shared.cache.database(name)
+    this.#ways = shared.ways(name).add(this)
     this.#database = new CachedDatabase({
       ...options,
       refreshMs: () => this.#options.stream.refreshMs,
       stable: () => this.#options.caching.stable,
       ...{ stamps: this.#answers.stamps, contexts: shared.cache.contexts },
-      onOpaque: number => this.#invalidation.opaque(number),
+      onOpaque: number => {
+        for (const way of this.#ways) way.#invalidation.opaque(number)
+      },
     })
     this.#invalidation = this.#makeInvalidation()
   }
@@ -142,6 +157,7 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
   }
 
   close(): void {
+    this.#ways.delete(this)
     this.#invalidation.close()
   }
 
@@ -206,6 +222,8 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
 
   commit(writes: WriteSet): void {
     this.#database.commit(writes)
+    // What was kept has ended; what is known of the database on other ways is to be looked at again.
+    if (writes.ddl) for (const way of this.#ways) if (way !== this) way.#database.doubtSchema()
   }
 
   commitOpaque(): void {

@@ -83,6 +83,27 @@ export function askingOf(user: string, wants: Values, told: Values): Asking {
   return { ...asking, key: JSON.stringify(asking) }
 }
 
+/** How one client asks: read anew when what it wants, or was told, is something else. */
+export class Asker {
+  readonly #user: string
+  #asking: Asking | null = null
+  #wants: Values | null = null
+  #told: Values | null = null
+
+  constructor(user: string) {
+    this.#user = user
+  }
+
+  asking(wants: Values, told: Values): Asking {
+    if (this.#asking === null || wants !== this.#wants || told !== this.#told) {
+      this.#asking = askingOf(this.#user, wants, told)
+      this.#wants = wants
+      this.#told = told
+    }
+    return this.#asking
+  }
+}
+
 /** Row keys are compared with what the stream says, in UTF-8. */
 const refusedBy = (encoding: string | undefined) =>
   encoding === 'UTF8' ? null : `the client's encoding is ${encoding}, not UTF8`

@@ -4,7 +4,7 @@
  *     unit ──▶ may it be asked? ──no, and why──▶ the origin
  *               │ key, slots
  *               ▼
- *              found: an answer ──▶ said, and the unit is done
+ *              found: an answer ──▶ said, and the unit is done; if it is stale, a refresh begins (refreshes.ts)
  *                     a fill    ──▶ the client waits for it, without a server connection
  *                     nothing   ──▶ the origin, and its answer is kept (a fill), if the unit is a whole exchange
  *
@@ -27,21 +27,20 @@ import type { Catalogue, Oid } from '../catalogue/index.ts'
 import type { Values } from '../origin/values.ts'
 import type { StatementPlan } from '../sql/plan.ts'
 import type { ReadAs, Readings } from '../sql/reading/index.ts'
-import type { WriteSet, Writings } from '../sql/writing/index.ts'
-import { type Asking, askingOf } from './asking.ts'
+import type { Asker, Asking } from './asking.ts'
 import { BoundValues } from './bound-values.ts'
+import type { WriteNotes } from './own-writes.ts'
 import type { ReadUnit } from './read-unit.ts'
 
 /** What the cache is to the sessions of one user in one database. */
-export interface ReadCache {
+export interface ReadCache extends WriteNotes {
   readonly readings: Readings
-  readonly writings: Writings
   readonly stamps: Stamps
   readonly tallies: Tallies
   /** The question that is being asked: of all sessions, for only one at a time asks. */
   readonly key: Key
   readonly now: number
-  /** In which names this client reads and writes; null while that is not known. */
+  /** In which names this client reads; null while that is not known. */
   contextOf(asking: Asking): { readonly names: ReadAs; readonly number: number } | null
   /** How old an answer from these tables may be, or why none is kept. */
   freshnessOf(catalogue: Catalogue, tables: Iterable<Oid>): Freshness | string
@@ -52,10 +51,6 @@ export interface ReadCache {
   /** What a Describe of the statement `key` was answered by. */
   findDescription(): Description | null
   keepDescription(question: Question, asked: Asked, messages: readonly Uint8Array[]): void
-  /** A client is about to learn that this may be committed. */
-  commit(writes: WriteSet): void
-  /** A client is about to hear a notification: what it tells of may not have come by the stream. */
-  commitOpaque(): void
 }
 
 /** A prepared statement, as far as the cache has to know it. */
@@ -77,7 +72,6 @@ const isMiss = asIs(
   'miss',
   'no answer was there: the origin was asked, and its answer is kept if nothing speaks against it',
 )
-const isStale = asIs('miss', 'the answer that was there is too old: this client fetches another')
 const isJoined = asIs('miss', 'another client had asked the same: its answer was given to both')
 export const inTransaction = asIs('transaction', 'it runs in a transaction')
 export const inOwnSession = asIs(
@@ -90,10 +84,7 @@ const noTypes: readonly number[] = []
 
 export class CachedReads {
   readonly #cache: ReadCache
-  readonly #user: string
-  #asking: Asking | null = null
-  #wants: Values | null = null
-  #told: Values | null = null
+  readonly #asker: Asker
   /** Of the unit that was looked up last and is about to be sent. */
   #slots: Slots | null = null
   /** What the last question came to, and the one that is asked now. */
@@ -101,14 +92,9 @@ export class CachedReads {
   #next: Outcome | null = null
   #text: Text | null = null
 
-  constructor(cache: ReadCache, user: string) {
+  constructor(cache: ReadCache, asker: Asker) {
     this.#cache = cache
-    this.#user = user
-  }
-
-  /** In which names the client reads and writes; null while that is not known. */
-  namesFor(wants: Values, told: Values): ReadAs | null {
-    return this.#cache.contextOf(this.#askingFor(wants, told))?.names ?? null
+    this.#asker = asker
   }
 
   /** For SHOW sluice.cache_status. */
@@ -132,7 +118,7 @@ export class CachedReads {
     const cache = this.#cache
     this.#slots = null
     const refuse = (outcome: Outcome) => this.refuse(text, outcome)
-    const asking = this.#askingFor(wants, told)
+    const asking = this.#asker.asking(wants, told)
     if (asking.off) return refuse(isOff)
     if (asking.refused !== null) return refuse(asIs('uncacheable', asking.refused))
     const context = cache.contextOf(asking)
@@ -161,14 +147,8 @@ export class CachedReads {
     if (key.tooLong) return refuse(isTooLong)
     this.#slots = stamps.slotsOf(depends.tables, depends.rows)
     this.#text = text
-    const found = cache.find(describes(unit), wanted)
-    // Of those who hear what is old, one fetches another.
-    if (found?.is === 'hit' && found.stale && found.takeLease(cache.now)) {
-      this.#next = isStale
-      return null
-    }
     this.#next = isMiss
-    return found
+    return cache.find(describes(unit), wanted)
   }
 
   /** What a Describe of this statement would be answered by; null if that is not known. */
@@ -190,7 +170,7 @@ export class CachedReads {
   /** Makes the key of a statement's description. Only of statements whose answers are kept, too: they do nothing else. */
   #asksAbout(text: Text, wants: Values, told: Values): boolean {
     const { key, readings } = this.#cache
-    const asking = this.#askingFor(wants, told)
+    const asking = this.#asker.asking(wants, told)
     // The key is that of the unit no more: an answer must not be kept under it.
     this.#slots = null
     const context = asking.off || asking.refused !== null ? null : this.#cache.contextOf(asking)
@@ -233,7 +213,7 @@ export class CachedReads {
       const ageMs = Math.round(this.#cache.now - askedAt)
       this.#count(
         stale
-          ? asIs('stale', `the answer is ${ageMs} ms old, and another client fetches a new one`)
+          ? asIs('stale', `the answer is ${ageMs} ms old, and a new one is fetched in the background`)
           : asIs('hit', `the answer is ${ageMs} ms old`),
         tookMs,
       )
@@ -251,22 +231,13 @@ export class CachedReads {
     this.#next = null
     if (text) this.#cache.tallies.count(outcome.status, text.plan, () => textOf(text), savedMs)
   }
-
-  #askingFor(wants: Values, told: Values): Asking {
-    if (this.#asking === null || wants !== this.#wants || told !== this.#told) {
-      this.#asking = askingOf(this.#user, wants, told)
-      this.#wants = wants
-      this.#told = told
-    }
-    return this.#asking
-  }
 }
 
 /** The client is to hear what the result is like. */
 const describes = ({ kind, steps }: ReadUnit): boolean =>
   kind === 'query' || steps.includes('portal described')
 
-const textOf = ({ bytes, start, end }: Text) =>
+export const textOf = ({ bytes, start, end }: Text) =>
   Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString()
 
 /** The parameter types that a Parse declares. */

@@ -10,11 +10,24 @@
  * in a series may come before, and tells nothing, but then a bump too many costs a miss.
  * Source: PostgreSQL's src/backend/tcop/postgres.c, exec_simple_query and exec_execute_message.
  */
+import type { Values } from '../origin/values.ts'
 import type { StatementPlan } from '../sql/plan.ts'
 import type { ReadAs } from '../sql/reading/index.ts'
 import { WriteSet, type Writings } from '../sql/writing/index.ts'
-import { type Writes, writesNothing } from '../sql/writing.ts'
+import { type Writes, type Written, writesNothing } from '../sql/writing.ts'
+import type { Asker, Asking } from './asking.ts'
 import type { BoundValues } from './bound-values.ts'
+
+/** Where it is noted what is written in one database: there, whatever way a client comes by, answers of it are kept. */
+export interface WriteNotes {
+  readonly writings: Writings
+  /** In which names this client writes; null while that is not known. */
+  contextOf(asking: Asking): { readonly names: ReadAs } | null
+  /** A client is about to learn that this may be committed. */
+  commit(writes: WriteSet): void
+  /** A client is about to hear a notification: what it tells of may not have come by the stream. */
+  commitOpaque(): void
+}
 
 /** Where a statement's text is, and what is bound to its parameters. */
 export interface Sent {
@@ -34,46 +47,56 @@ const unknown = (plan: StatementPlan | null): Writes => ({
   ddl: plan?.changesSchema ?? true,
   commits: true,
 })
+/** What a transaction has done that was open when noting began: caching was switched on within it. */
+const unnoted: Writes = {
+  ...writesNothing,
+  ...{ opaque: 'caching was off when its transaction began', ddl: true },
+}
+const nothingWritten: Written = { tables: [], rows: [], inserts: [] }
 
 export class OwnWrites {
-  readonly #writings: Writings
-  readonly #commit: (writes: WriteSet) => void
+  readonly #notes: WriteNotes
+  readonly #asker: Asker
   readonly #set = new WriteSet()
 
-  /** @param commit called before the client can know of it */
-  constructor(writings: Writings, commit: (writes: WriteSet) => void) {
-    this.#writings = writings
-    this.#commit = commit
+  /** @param inBlock a transaction is open, of which nothing was noted */
+  constructor(notes: WriteNotes, asker: Asker, inBlock: boolean) {
+    this.#notes = notes
+    this.#asker = asker
+    if (inBlock) this.#set.add(unnoted, nothingWritten)
   }
 
   /**
    * A statement is about to be sent.
    *
-   * @param names null if it is not known what names mean for this client
+   * @param wants null if only the server knows what the client's settings are
    * @returns true if a CommandComplete that answers it may tell of a commit
    */
   onSent(
     { plan, bytes, start, end, values, parameterType }: Sent,
-    names: ReadAs | null,
+    wants: Values | null,
+    told: Values,
     inBlock: boolean,
   ): boolean {
-    const writes = names && plan ? this.#writings.writesOf(plan, bytes, start, end, names) : unknown(plan)
+    const { writings } = this.#notes
+    const names = wants && (this.#notes.contextOf(this.#asker.asking(wants, told))?.names ?? null)
+    const writes = names && plan ? writings.writesOf(plan, bytes, start, end, names) : unknown(plan)
     if (writes !== writesNothing) {
       const parameter = (number: number) => values?.value(number) ?? null
-      this.#set.add(writes, this.#writings.writtenBy(writes, bytes, start, end, { parameter, parameterType }))
+      this.#set.add(writes, writings.writtenBy(writes, bytes, start, end, { parameter, parameterType }))
     }
     return !this.#set.isEmpty && (writes.commits || !inBlock)
   }
 
   /** The client is about to learn something that may mean that the transaction is committed. */
   onTold(): void {
-    if (!this.#set.isEmpty) this.#commit(this.#set)
+    if (!this.#set.isEmpty) this.#notes.commit(this.#set)
   }
 
   /** The transaction is over. */
   onOver(): void {
     if (this.#set.isEmpty) return
-    this.#commit(this.#set)
+    this.#notes.commit(this.#set)
     this.#set.clear()
   }
 }

@@ -57,6 +57,7 @@ import { Values } from '../origin/values.ts'
 import { deallocatesOnly, Needs, type StatementPlan, Touches } from '../sql/plan.ts'
 import { quoteLiteral } from '../sql/quote.ts'
 import type { Socket, SocketHandler } from '../transport/transport.ts'
+import { Asker } from './asking.ts'
 import { BoundValues } from './bound-values.ts'
 import {
   answerTo,
@@ -83,9 +84,10 @@ import {
 } from './errors.ts'
 import { Loan } from './loan.ts'
 import { Names, type Unnamed } from './names.ts'
-import { OwnWrites, type Sent } from './own-writes.ts'
+import { OwnWrites, type Sent, type WriteNotes } from './own-writes.ts'
 import { prepare, trim } from './prepare.ts'
 import { ReadUnit } from './read-unit.ts'
+import type { Refreshes } from './refreshes.ts'
 import { type Context, inject, lend, passMessage, survey } from './series.ts'
 import { type Signal, sendSignals, signalSafe } from './signals.ts'
 import { withOwnNames } from './statement-names.ts'
@@ -103,6 +105,10 @@ export interface SessionOptions extends Place {
   readonly suspects: Suspects
   /** Null: caching is off. */
   readonly reads: ReadCache | null
+  /** Null: nothing of the database is kept, by whatever way its clients come. */
+  readonly notes: WriteNotes | null
+  /** Of all that the origin keeps. */
+  readonly refreshes: Refreshes
   /** Cancels or ends another client of the gateway's. */
   signal(by: Session, signal: Signal, processId: number): boolean
   /** The listener of the client's database. */
@@ -234,6 +240,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   /** Its questions to the cache and what its transaction writes; null until there is something to ask or note. */
   #reads: CachedReads | null = null
   #writes: OwnWrites | null = null
+  #asker: Asker | null = null
   /** The answer that is being kept, of this exchange. */
   #fill: Fill | null = null
   #filling: Exchange | null = null
@@ -830,7 +837,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (!unit.read(client.bytes, client.at, client.end)) return 'the origin'
     const text = this.#textOf(unit)
     if (text === null) return 'the origin'
-    this.#reads ??= new CachedReads(reads, this.#options.user)
+    this.#reads ??= new CachedReads(reads, this.#asks)
     if (unit.kind === 'prepare') return this.#prepareHere(unit, text) ? 'answered' : 'the origin'
     if ((text.plan.needs & Needs.cacheStatus) !== 0) return 'the origin'
     const refusal = this.#mayAskCache()
@@ -899,7 +906,15 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     this.#asksItself = false
     this.#reads?.onSaid(entry, joined)
     client.say(answer)
+    if (entry.stale) this.#refresh(unit, entry)
     return true
+  }
+
+  /** The client has its answer: that another is fetched is no matter of its own any more. */
+  #refresh(unit: ReadUnit, entry: Entry): void {
+    const { pool, reads, refreshes, user } = this.#options
+    const text = this.#textOf(unit)
+    if (reads && text) refreshes.begin({ entry, unit, text, wants: this.#traces.wants, user, pool, reads })
   }
 
   /** Answers a Parse, and a Describe of its statement, as the origin would. */
@@ -955,7 +970,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const wants = this.#wantsThen
     if (this.#options.reads === null || wants === null || this.#traces.pins.length > 0) return null
     if (this.#server?.pipeline.status !== 'I' || this.#open?.executes) return null
-    this.#reads ??= new CachedReads(this.#options.reads, this.#options.user)
+    this.#reads ??= new CachedReads(this.#options.reads, this.#asks)
     return this.#reads.describing(parsedText(statement), wants, this.#told)
   }
 
@@ -968,13 +983,18 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     this.#filling = this.#fill && exchange
   }
 
+  get #asks(): Asker {
+    this.#asker ??= new Asker(this.#options.user)
+    return this.#asker
+  }
+
   #leaveFill(): void {
     this.#joined?.leave(this)
     this.#joined = null
   }
 
   #onBound(statement: Statement | Unnamed, bytes: Uint8Array, start: number, end: number): void {
-    if (this.#options.reads === null) return
+    if (this.#options.notes === null) return
     const text = parsedText(statement)
     let types: readonly number[] | null = null
     this.#noteWrites(Session.#context.exchange, {
@@ -989,16 +1009,14 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   /** What is being sent may write. */
   #noteWrites(exchange: Exchange, sent: Sent): void {
-    const { reads } = this.#options
-    if (reads === null) return
-    this.#reads ??= new CachedReads(reads, this.#options.user)
-    this.#writes ??= new OwnWrites(reads.writings, writes => reads.commit(writes))
+    const { notes } = this.#options
+    if (notes === null) return
+    const isInBlock = this.#server?.pipeline.status === 'T'
+    this.#writes ??= new OwnWrites(notes, this.#asks, isInBlock)
     const wants = this.#wantsThen
     // What comes behind it in its series may be in other names.
     this.#wantsThen = this.#traces.settled
-    const names = wants && this.#reads.namesFor(wants, this.#told)
-    const isInBlock = this.#server?.pipeline.status === 'T'
-    if (this.#writes.onSent(sent, names, isInBlock)) exchange.commits = true
+    if (this.#writes.onSent(sent, wants, this.#told, isInBlock)) exchange.commits = true
   }
 
   // The server connection
@@ -1338,7 +1356,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (this.#server && this.#server.pipeline.status !== 'I') return
     const news = [...(this.#channels?.news() ?? [])]
     // Who hears of a change reads again, and the stream may be behind.
-    if (news.length > 0) this.#options.reads?.commitOpaque()
+    if (news.length > 0) this.#options.notes?.commitOpaque()
     for (const message of news) this.#client.say(message)
   }
 
