@@ -75,12 +75,15 @@ describe('an answer that was kept', () => {
     expect(served('q', 24 * 3_600_000, true, wanted)).toBeNull()
   })
 
-  test('that is stale is fetched anew by one who asks, and by another if that one does not come back', () => {
+  test('that is stale is fetched anew by one at a time, with a pause that grows if that brings nothing', () => {
     keep('q', '1')
-    const entry = find('q', 61_000)
-    expect(entry).toBeInstanceOf(Entry)
-    const leases = [61_000, 61_001, 70_999, 71_000].map(now => (entry as Entry).takeLease(now))
-    expect(leases).toEqual([true, false, false, true])
+    const entry = find('q', 61_000) as Entry
+    const leases = (...times: number[]) => times.map(now => entry.takeLease(now))
+    expect(leases(61_000, 61_001, 70_000)).toEqual([true, false, false])
+    entry.giveBackLease(70_000)
+    expect(leases(70_999, 71_000)).toEqual([false, true])
+    entry.giveBackLease(71_000)
+    expect(leases(72_999, 73_000)).toEqual([false, true])
   })
 
   test('is not served once something that it depends on has changed, also not while it would be stale', () => {

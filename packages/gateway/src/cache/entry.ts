@@ -18,8 +18,9 @@ import type { Asked, Stamps } from './stamps.ts'
 
 const ready = readyForQuery('I')
 
-/** Whoever takes a lease and does not come back holds up the others for so long. */
-const leaseMs = 10_000
+/** After a refresh that brought no other answer none begins for so long; after each further one, twice as long. */
+const shortestPauseMs = 1_000
+const longestPauseMs = 60_000
 
 /** What the origin said. */
 export interface Said {
@@ -37,7 +38,9 @@ export class Entry extends Kept {
   readonly tookMs: number
   /** To whoever has looked it up last: it is past its age, and may be served while another is fetched. */
   stale = false
-  #leasedUntil = Number.NEGATIVE_INFINITY
+  /** From when on another may be fetched; infinity while one is. */
+  #refreshAt = Number.NEGATIVE_INFINITY
+  #pauseMs = shortestPauseMs
 
   constructor(question: Question, stamps: Stamps, asked: Asked, said: Said, tookMs: number) {
     super(question, stamps, asked, [parseComplete(), bindComplete(), ...said.parts, ready])
@@ -72,10 +75,16 @@ export class Entry extends Kept {
     return this.rowsAt > this.descriptionAt
   }
 
-  /** @returns true for one: it fetches another answer, and nobody else does meanwhile */
+  /** @returns true for one: it fetches another answer, and nobody else does until it gives the lease back */
   takeLease(now: number): boolean {
-    if (now < this.#leasedUntil) return false
-    this.#leasedUntil = now + leaseMs
+    if (now < this.#refreshAt) return false
+    this.#refreshAt = Number.POSITIVE_INFINITY
     return true
+  }
+
+  /** The refresh is over. If it brought another answer, that has taken this one's place, and nobody asks any more. */
+  giveBackLease(now: number): void {
+    this.#refreshAt = now + this.#pauseMs
+    this.#pauseMs = Math.min(2 * this.#pauseMs, longestPauseMs)
   }
 }
