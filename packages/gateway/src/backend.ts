@@ -264,6 +264,12 @@ export class Backend {
         ...{ shared: cache, database, origin: nameOf(this.#options), caching, stream },
         ...{ clock, random, reach: this.#reachOf(database) },
         query: sql => this.#controlOf(database).query(sql),
+        onRoleSettings: () => {
+          log?.info('settings of roles or of the database have changed: server connections are opened anew', {
+            database,
+          })
+          for (const place of this.#places.values()) if (place.database === database) place.pool.retireAll()
+        },
         onStatus: ({ phase, losses }) => {
           if (phase.at === 'running' && losses > 0)
             log?.info('changes by others are told again', { database })

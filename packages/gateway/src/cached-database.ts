@@ -29,6 +29,8 @@ export interface CachedDatabaseOptions {
   readonly contexts: Contexts
   /** An opaque commit has this number: to be told when it has passed. */
   onOpaque(number: number): void
+  /** Server connections start with other settings by now. */
+  onRoleSettings(): void
 }
 
 /** How a client reads and writes. */
@@ -56,6 +58,7 @@ export class CachedDatabase {
       query: options.query,
       refreshMs: options.refreshMs,
       onChange: () => options.stamps.bumpSchema(),
+      onRoleSettings: () => options.onRoleSettings(),
     })
   }
 

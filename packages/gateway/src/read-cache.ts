@@ -84,6 +84,8 @@ export interface DatabaseReadsOptions {
   readonly stream: StreamOptions
   readonly clock: Clock
   readonly random: () => number
+  /** Server connections start with other settings than those that are open have: what these say is kept no more. */
+  onRoleSettings(): void
   /** The stream runs, or it does not and why. */
   onStatus?(status: InvalidationStatus): void
 }

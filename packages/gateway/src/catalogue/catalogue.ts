@@ -9,6 +9,7 @@
  * Of relations it holds what users made (and the names of the system's), of functions, operators, casts and types all.
  * When anything of it may have changed, its `fingerprint` has (fingerprint.ts), and another one is read.
  */
+import type { Fingerprint } from './fingerprint.ts'
 
 /** An object's identity in its database. */
 export type Oid = number
@@ -211,7 +212,7 @@ export interface Role {
 }
 
 export interface CatalogueRows {
-  readonly fingerprint: string
+  readonly fingerprint: Fingerprint
   readonly relations: readonly Relation[]
   /** Names of relations in pg_catalog. */
   readonly systemRelations: readonly string[]
@@ -229,7 +230,7 @@ export interface CatalogueRows {
 
 export class Catalogue {
   /** Changes whenever anything does that is held here, or that a cached answer or a description depends on. */
-  readonly fingerprint: string
+  readonly fingerprint: Fingerprint
   readonly schemas: ReadonlyMap<string, Oid>
   readonly relations: ReadonlyMap<Oid, Relation>
   readonly foreignKeys: readonly ForeignKey[]

@@ -7,6 +7,11 @@
  * without changing what a statement means is left out by hashing its columns instead: TRUNCATE, CLUSTER and CREATE INDEX
  * write a new version. Of materialized views the file's number counts, for REFRESH is told of by nothing else.
  *
+ * Answers depend on settings, too, of which neither the client nor the server speaks. What ALTER ROLE and ALTER DATABASE
+ * … SET say counts for connections that are opened afterwards, so it has a number of its own. When the server's files
+ * were read again is known to the second: each connection reads them for itself when it hears of it, so there is another
+ * number once more a second later, when all have.
+ *
  * What belongs to temporary tables is left out: other sessions don't see it, and they come and go with each transaction.
  * pg_roles stands for pg_authid, which few may read.
  *
@@ -69,16 +74,32 @@ const parts: readonly string[] = [
   versions('pg_database', 'oid', 'WHERE datname = current_database()'),
   versions('pg_foreign_table', 'ftrelid'),
   versions('pg_auth_members', 'member'),
-  versions('pg_db_role_setting', 'setdatabase'),
   `SELECT ${sum('oid', 'rolname', 'rolsuper', 'rolinherit', 'rolbypassrls', 'rolcanlogin', 'rolvaliduntil')}
     FROM pg_roles`,
 ]
 
+/** Of all databases, and of this one. */
+const roleSettings = versions(
+  'pg_db_role_setting',
+  'setrole',
+  'WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))',
+)
+const filesRead = `pg_conf_load_time(), clock_timestamp() - pg_conf_load_time() > '1 s'`
+
 const fingerprintSql = own(
-  `SELECT md5(concat_ws(' ', pg_is_in_recovery(), ${parts.map(part => `(${part})`).join(',\n')}))`,
+  `SELECT md5(concat_ws(' ', pg_is_in_recovery(), ${filesRead}, ${parts.map(part => `(${part})`).join(',\n')})), (${roleSettings})`,
 )
 
-export async function readFingerprint(query: Query): Promise<string> {
-  const [row] = await query(fingerprintSql)
-  return text(row?.[0])
+export interface Fingerprint {
+  readonly schema: string
+  /** Of what a connection starts with. */
+  readonly roleSettings: string
 }
+
+export async function readFingerprint(query: Query): Promise<Fingerprint> {
+  const [row] = await query(fingerprintSql)
+  return { schema: text(row?.[0]), roleSettings: text(row?.[1]) }
+}
+
+export const isSameFingerprint = (one: Fingerprint, other: Fingerprint): boolean =>
+  one.schema === other.schema && one.roleSettings === other.roleSettings

@@ -1,5 +1,5 @@
 export * from './catalogue.ts'
-export { readFingerprint } from './fingerprint.ts'
+export { type Fingerprint, readFingerprint } from './fingerprint.ts'
 export { LatestCatalogue } from './latest.ts'
 export type { Query } from './query.ts'
 export { readCatalogue } from './read.ts'

@@ -14,7 +14,7 @@ afterAll(() => client.end())
 
 function latest() {
   const asked: string[] = []
-  const lab = { changes: 0, failing: false, asked }
+  const lab = { changes: 0, roleSettings: 0, failing: false, asked }
   const catalogue = new LatestCatalogue({
     query: async sql => {
       asked.push(sql)
@@ -25,6 +25,9 @@ function latest() {
     refreshMs: () => refreshMs,
     onChange: () => {
       lab.changes++
+    },
+    onRoleSettings: () => {
+      lab.roleSettings++
     },
   })
   /** What it knows at this time, when it has asked what it had to. */
@@ -98,6 +101,18 @@ test('what is doubted while it is being looked at is looked at again', async () 
   catalogue.doubt()
   await at(1_001)
   expect(lab.asked.length).toBe(before + 2)
+})
+
+test('what a role or the database sets is told for the sake of connections, other changes are not', async () => {
+  const { lab, at } = latest()
+  await at(0)
+  await database.query('create table plain (id int)')
+  await at(10_000)
+  expect(lab).toMatchObject({ changes: 1, roleSettings: 0 })
+  await database.query(`do $$ begin
+    execute format('alter database %I set extra_float_digits = 0', current_database()); end $$`)
+  await at(20_000)
+  expect(lab).toMatchObject({ changes: 2, roleSettings: 1 })
 })
 
 test('a change while it could not be asked for is one, too', async () => {

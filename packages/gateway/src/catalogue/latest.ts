@@ -12,7 +12,7 @@
  * Not here: DDL that this gateway or the stream sees; they call `forget`, or `doubt`.
  */
 import type { Catalogue } from './catalogue.ts'
-import { readFingerprint } from './fingerprint.ts'
+import { type Fingerprint, isSameFingerprint, readFingerprint } from './fingerprint.ts'
 import type { Query } from './query.ts'
 import { readCatalogue } from './read.ts'
 
@@ -22,6 +22,8 @@ export interface LatestOptions {
   readonly refreshMs: () => number
   /** Something has changed that answers and descriptions may depend on. */
   onChange(): void
+  /** Server connections that are open start with other settings than new ones. Told behind `onChange`. */
+  onRoleSettings?(): void
 }
 
 /** After a question that failed. */
@@ -31,7 +33,8 @@ export class LatestCatalogue {
   readonly #options: LatestOptions
   #known: Catalogue | null = null
   /** Of the one that was known last, if nothing has been said to have changed since. */
-  #fingerprint: string | null = null
+  #fingerprint: Fingerprint | null = null
+  #roleSettings: string | null = null
   /** When the question was asked whose answer was the last to say that it is the newest. */
   #sureAt = -Infinity
   #askedAt = -Infinity
@@ -82,18 +85,21 @@ export class LatestCatalogue {
   }
 
   async #ask(now: number): Promise<void> {
-    const { query, onChange } = this.#options
+    const { query, onChange, onRoleSettings } = this.#options
     const changes = this.#changes
     const known = this.#known
     this.#asking = true
     this.#askedAt = now
     try {
-      const isSame = known !== null && (await readFingerprint(query)) === known.fingerprint
+      const isSame = known !== null && isSameFingerprint(await readFingerprint(query), known.fingerprint)
       const found = isSame ? known : await readCatalogue(query)
       if (changes !== this.#changes) return
-      if (this.#fingerprint !== null && found.fingerprint !== this.#fingerprint) onChange()
+      const { fingerprint } = found
+      if (this.#fingerprint !== null && !isSameFingerprint(this.#fingerprint, fingerprint)) onChange()
+      if (this.#roleSettings !== null && this.#roleSettings !== fingerprint.roleSettings) onRoleSettings?.()
       this.#known = found
-      this.#fingerprint = found.fingerprint
+      this.#fingerprint = fingerprint
+      this.#roleSettings = fingerprint.roleSettings
       this.#sureAt = now
     } catch {
       // `sluice check` says why; whoever asks hears null meanwhile.

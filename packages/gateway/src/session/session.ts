@@ -979,7 +979,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     this.#asksItself = false
     this.#reads?.onSent()
     if (this.#inFlight !== 1 || this.#open) return
-    this.#fill = this.#reads?.begin(Session.#unit) ?? null
+    // It may have started with settings that are others by now.
+    this.#fill = this.#server?.retired ? null : (this.#reads?.begin(Session.#unit) ?? null)
     this.#filling = this.#fill && exchange
   }
 

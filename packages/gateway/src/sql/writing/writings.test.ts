@@ -41,7 +41,13 @@ function tableOf(
 }
 
 const nothing: CatalogueRows = {
-  ...{ fingerprint: '', relations: [], systemRelations: [], foreignKeys: [], routines: [] },
+  ...{
+    fingerprint: { schema: '', roleSettings: '' },
+    relations: [],
+    systemRelations: [],
+    foreignKeys: [],
+    routines: [],
+  },
   ...{ aggregates: new Map(), operators: [], casts: [], types: [], roles: [], schemas: new Map() },
   ...{ nondeterministicCollations: new Set(), calledAnywhere: [] },
 }
