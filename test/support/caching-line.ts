@@ -26,9 +26,15 @@ export class CachingLine implements AsyncDisposable {
     this.gateway = gateway
   }
 
-  static async start(url: string, options?: Parameters<typeof startGateway>[1]): Promise<CachingLine> {
+  /** @param surroundings what is not Node's sockets and the system's time */
+  static async start(
+    url: string,
+    options?: Parameters<typeof startGateway>[1],
+    surroundings?: Parameters<typeof startGateway>[3],
+  ): Promise<CachingLine> {
     const origin = await FaultProxy.start(url)
-    return new CachingLine(origin, await startCachingGateway(origin.url, options, { shutdownTimeoutMs: 100 }))
+    const stopping = { shutdownTimeoutMs: 100 }
+    return new CachingLine(origin, await startCachingGateway(origin.url, options, stopping, surroundings))
   }
 
   /** @param url another user's */
