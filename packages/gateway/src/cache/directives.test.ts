@@ -11,13 +11,13 @@ const freshness = (values: object) => ({ says: 'freshness', freshness: values })
 
 test.each([
   ['select 1 /* sluice: max_age=5, swr=2 */', { maxAgeMs: 5_000, staleMs: 2_000 }],
-  ['select 1 /* sluice: max_age=5 */ ;\n', { maxAgeMs: 5_000 }],
+  ['select 1 /* sluice: max_age=5 */ ;\n', { maxAgeMs: 5_000, staleMs: 0 }],
   ['/* sluice: swr=0 */ select 1', { staleMs: 0 }],
   [' \n/*sluice:max_age = 1.5,swr=250ms*/select 1', { maxAgeMs: 1_500, staleMs: 250 }],
-  ['/* sluice: max_age=24h */ select 1', { maxAgeMs: 86_400_000 }],
+  ['/* sluice: max_age=24h */ select 1', { maxAgeMs: 86_400_000, staleMs: 0 }],
   // Before another comment, and behind one.
-  ['/* sluice: max_age=2m */ select 1 /* by the shop */', { maxAgeMs: 120_000 }],
-  ["/* by the shop */ select '/*' /* sluice: max_age=1h */", { maxAgeMs: 3_600_000 }],
+  ['/* sluice: max_age=2m */ select 1 /* by the shop */', { maxAgeMs: 120_000, staleMs: 0 }],
+  ["/* by the shop */ select '/*' /* sluice: max_age=1h */", { maxAgeMs: 3_600_000, staleMs: 0 }],
 ])('%s', (text, values) => {
   expect(said(text)).toEqual(freshness(values))
 })

@@ -4,6 +4,7 @@
  *     sluice: max_age=5, swr=2         at most so old; for so long after that it may be served while another is fetched
  *     sluice: no-cache                 the origin is asked, and its answer is not kept
  *
+ * A max_age by itself is all: nothing older is served.
  * Times are seconds, or have a unit (500ms, 5s, 10m, 1h). What can't be understood is no error: the statement runs
  * uncached, and its status says why.
  *
@@ -70,6 +71,8 @@ function read(comment: string): Directive {
     else if (name === 'swr' && ms !== null) freshness.staleMs = ms
     else return { says: 'nonsense', why: whyNonsense(word, name) }
   }
+  // Whoever says how old it may be, and no more, means that.
+  if (freshness.maxAgeMs !== undefined) freshness.staleMs ??= 0
   return isOff ? noCache : { says: 'freshness', freshness }
 }
 
