@@ -205,7 +205,9 @@ class Refresh implements Waiter, AnswerSink {
   #send(server: ServerConnection): void {
     const unit = this.#unit
     const found = this.#reads.find(unit, this.#text, this.#stale.wants, server.reported)
-    this.#fill = found?.is === 'hit' && found.stale ? this.#reads.begin(unit) : null
+    // A connection that is retired may have started with settings that are others by now.
+    const isWanted = found?.is === 'hit' && found.stale && !server.retired
+    this.#fill = isWanted ? this.#reads.begin(unit) : null
     // A fill may be refused from the start: answers to this were too large.
     if (this.#fill === null || this.#fill.refusal !== null) {
       this.#release(server)
