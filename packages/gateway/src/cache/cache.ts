@@ -1,8 +1,8 @@
 /**
  * The cache as a session uses it, and the life of an entry.
  *
- *     question ──▶ key ──▶ find ──▶ an Entry ─────────────▶ said to the client; if it is stale, one who has the lease
- *                           │                               fetches another
+ *     question ──▶ key ──▶ find ──▶ an Entry ─────────────▶ said to the client; if it is stale, a refresh that has the
+ *                           │                               lease fetches another, and no client waits for it
  *                           │       a Fill ───────────────▶ joined: its answer when it is whole, or `ask yourself`
  *                           ▼ null
  *                         begin ──sent to the origin──▶ Fill: told each chunk that passes to the client

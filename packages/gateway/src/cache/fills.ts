@@ -1,6 +1,6 @@
 /**
- * Fills: answers on their way from the origin to one client, which are kept and given to others who ask the same
- * meanwhile.
+ * Fills: answers on their way from the origin to one client, or to a refresh, which are kept and given to others who
+ * ask the same meanwhile.
  *
  *     begin ──▶ joinable ──all of it is there──▶ kept, if its stamp is still current; given to all who wait
  *                  │ the client does not keep up, or the answer is refused
