@@ -22,7 +22,21 @@ test.each([
   expect(said(text)).toEqual(freshness(values))
 })
 
-test.each(['/* sluice: no-cache */ select 1', 'select 1 /* sluice: max_age=5, no-cache */'])('%s', text => {
+test('of two the first counts', () => {
+  expect(said('/* sluice: max_age=5 */ select 1 /* sluice: swr=2 */')).toEqual(
+    freshness({ maxAgeMs: 5_000, staleMs: 0 }),
+  )
+})
+
+test.each([
+  '/* sluice: no-cache */ select 1',
+  'select 1 /* sluice: max_age=5, no-cache */',
+  '/* sluice: max_age=5 */ select 1\n/* sluice: no-cache */',
+  '/* sluice: no-cache */ select 1 /* sluice: max_age=5 */',
+  '/* sluice: nonsense */ select 1 /* sluice: no-cache */',
+  'select 1 -- a note\n/* sluice: no-cache */',
+  'select 1;\n/* sluice: no-cache */',
+])('%s', text => {
   expect(said(text)).toEqual({ says: 'no-cache' })
 })
 

@@ -5,6 +5,7 @@
  *     sluice: no-cache                 the origin is asked, and its answer is not kept
  *
  * A max_age by itself is all: nothing older is served.
+ * Of two the first counts, but for no-cache: a library puts it behind whatever the statement says itself.
  * Times are seconds, or have a unit (500ms, 5s, 10m, 1h). What can't be understood is no error: the statement runs
  * uncached, and its status says why.
  *
@@ -36,7 +37,9 @@ export function directiveOf(bytes: Uint8Array, start: number, end: number): Dire
   const trails = last - first >= 4 && bytes[last - 1] === slash && bytes[last - 2] === star
   if (!leads && !trails) return nothing
   const before = leads ? read(commentFrom(bytes, first, last)) : nothing
-  return before.says === 'nothing' && trails ? read(commentBefore(bytes, first, last)) : before
+  if (!trails || before.says === 'no-cache') return before
+  const after = read(commentBefore(bytes, first, last))
+  return before.says === 'nothing' || after.says === 'no-cache' ? after : before
 }
 
 const nothing: Directive = { says: 'nothing' }
