@@ -47,6 +47,13 @@ export async function sqlTypes(sql: Sql) {
     Query<Film>
   >()
 
+  expectTypeOf(sql.query<Film>('select', [], { fresh: true })).toEqualTypeOf<Query<Film>>()
+  expectTypeOf(sql<Film>`select 1`.with({ fresh: true, deadlineMs: 1 })).toEqualTypeOf<Query<Film>>()
+  expectTypeOf(DatabaseManager.getOptimalConnection(env, { fresh: true })).toEqualTypeOf<Sql>()
+  expectTypeOf(DatabaseManager.getConnection(url, { fresh: true })).toEqualTypeOf<Sql>()
+  // @ts-expect-error true or false
+  sql`select 1`.with({ fresh: '75s' })
+
   // A query stands where a promise is wanted.
   const promise: Promise<Rows<Film>> = sql<Film>`select 1`
   expectTypeOf(await Promise.all([promise, sql<{ n: number }>`select 1`])).toEqualTypeOf<
@@ -71,6 +78,13 @@ export async function drizzleTypes() {
   const db = DatabaseManager.getOptimalDrizzle(env, { schema })
   expectTypeOf(db).toEqualTypeOf<Drizzle<typeof schema>>()
   expectTypeOf(DatabaseManager.getDrizzle(url, { schema })).toEqualTypeOf<Drizzle<typeof schema>>()
+  expectTypeOf(DatabaseManager.getOptimalDrizzle(env, { schema, fresh: true })).toEqualTypeOf<
+    Drizzle<typeof schema>
+  >()
+  expectTypeOf(DatabaseManager.getOptimalDrizzle(env, { fresh: true })).toEqualTypeOf<Drizzle>()
+  expectTypeOf(DatabaseManager.getDrizzle(url, { schema, fresh: true })).toEqualTypeOf<
+    Drizzle<typeof schema>
+  >()
   expectTypeOf(await db.select().from(films)).toEqualTypeOf<
     { id: number; title: string; at: Date | null }[]
   >()
@@ -105,6 +119,12 @@ export async function executeTypes() {
   expectTypeOf(
     await DatabaseManager.executeOptimalQuery(env, sql => sql<Film>`select 1`, { readOnly: true }),
   ).toEqualTypeOf<Rows<Film>>()
+  expectTypeOf(
+    await DatabaseManager.executeOptimalQuery(env, sql => sql<Film>`select 1`, {
+      fresh: true,
+      repeatable: true,
+    }),
+  ).toEqualTypeOf<Rows<Film>>()
   expectTypeOf(await DatabaseManager.executeQuery(url, (_, db) => db.select().from(views))).toEqualTypeOf<
     { id: number; film: number }[]
   >()
@@ -116,6 +136,9 @@ export function envTypes(binding: Hyperdrive) {
   const worker = { HYPERDRIVE: binding, DATABASE_URL: url, CACHE: {} }
   expectTypeOf(worker).toExtend<Env>()
   expectTypeOf<{ DATABASE_URL: string }>().toExtend<Env>()
+  const uncached = { ...worker, HYPERDRIVE_FRESH: binding }
+  expectTypeOf(uncached).toExtend<Env>()
+  DatabaseManager.getOptimalConnection(uncached, { fresh: true })
   DatabaseManager.getOptimalConnection(worker)
   DatabaseManager.getOptimalDrizzle(worker, { schema })
 }

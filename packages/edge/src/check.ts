@@ -61,13 +61,13 @@ export async function checkRoutes(env: Ways, routes: readonly Route[]): Promise<
     const facts = await checkRoute(route, add)
     if (facts) known.push(facts)
   }
-  const [first, second] = known
-  if (first && second && first.database !== second.database) {
+  const databases = new Set(known.map(({ database }) => `"${database}"`))
+  if (databases.size > 1) {
     add(
       'error',
       undefined,
-      `the two routes lead to different databases: "${first.database}" and "${second.database}"`,
-      'A fallback must reach the same data: correct the binding or DATABASE_URL.',
+      `the routes lead to different databases: ${[...databases].join(' and ')}`,
+      'Each must reach the same data: correct the bindings or DATABASE_URL.',
     )
   }
   return { ok: findings.every(({ level }) => level !== 'error'), findings }

@@ -8,7 +8,7 @@
 import { isWorkerd } from './runtime.ts'
 import { redact, type Target } from './url.ts'
 
-export type RouteName = 'hyperdrive' | 'direct'
+export type RouteName = 'hyperdrive' | 'hyperdrive-fresh' | 'direct'
 
 /** 'no': no statement reached a socket, so trying again is safe. 'maybe': it may have run. */
 export type Sent = 'no' | 'maybe'
@@ -217,7 +217,13 @@ export const driverMissing = (name: string, error: unknown) => {
   })
 }
 
-const wayOf = (route: RouteName) => (route === 'hyperdrive' ? 'the HYPERDRIVE binding' : 'the direct URL')
+const ways: Readonly<Record<RouteName, string>> = {
+  hyperdrive: 'the HYPERDRIVE binding',
+  'hyperdrive-fresh': 'the HYPERDRIVE_FRESH binding',
+  direct: 'the direct URL',
+}
+
+export const wayOf = (route: RouteName) => ways[route]
 
 const placeOf = (target: Target) => target.hosts.map(({ host, port }) => `${host}:${port}`).join(', ')
 
@@ -235,7 +241,7 @@ export const connectFailed = (cause: unknown, route: RouteName, target: Target) 
     route,
     cause: safe,
     hint:
-      route === 'hyperdrive'
+      route !== 'direct'
         ? 'Check the Hyperdrive configuration of the binding and whether its origin is up; checkConfig(env) tries each route.'
         : `Check host, port, sslmode and firewall of DATABASE_URL${certificateHint(target)}; checkConfig(env) tries each route.`,
   })

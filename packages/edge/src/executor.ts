@@ -7,7 +7,8 @@
 import { onBestRoute } from './best.ts'
 import { context, type Savepoint } from './context.ts'
 import type { Answer, Statement } from './drivers/driver.ts'
-import { badParameter, noRoute, transactionText } from './errors.ts'
+import { badParameter, DatabaseError, noRoute, transactionText } from './errors.ts'
+import { mayBeKept, pastGateway } from './fresh.ts'
 import { guard } from './guard.ts'
 import { Limit } from './limit.ts'
 import type { Admission, Route } from './route.ts'
@@ -19,6 +20,12 @@ export interface QueryOptions {
   signal?: AbortSignal | undefined
   /** How long it may take, waiting included, in ms. Default: the manager's queryDeadlineMs. */
   deadlineMs?: number | undefined
+  /**
+   * No cache may answer: for a read that must see what others have just written. Where HYPERDRIVE_FRESH is bound the
+   * statement goes there; where it is not, a read through HYPERDRIVE takes two trips more. In a transaction every read
+   * is fresh. Through Sluice's gateway no read that follows a write needs it. Default: as the handle says, else false.
+   */
+  fresh?: boolean | undefined
 }
 
 export interface TransactionOptions {
@@ -64,32 +71,46 @@ export function checkParameters({ params }: Statement): void {
     )
 }
 
+/** The routes for what may come from a cache, and for what may not; best first. */
+export type RoutesFor = (fresh: boolean) => readonly Route[]
+
+interface HandleNature {
+  /** The run that this handle was made for, if any. */
+  run?: Run | undefined
+  /** Whether no cache may answer what runs on it. */
+  fresh?: boolean
+}
+
 /** A stateless handle's way: one object serves every request. */
 export class HandleExecutor implements Executor {
-  readonly #routes: () => readonly Route[]
+  readonly #routes: RoutesFor
   readonly #beginOn: Begin
-  /** The run that this handle was made for, if any. */
   readonly #own: Run | undefined
+  readonly #fresh: boolean
 
-  /** @param routes best first; asked at each statement, so that nothing is read before the first */
-  constructor(routes: () => readonly Route[], beginOn: Begin, own?: Run) {
+  /** @param routes asked at each statement, so that nothing is read before the first */
+  constructor(routes: RoutesFor, beginOn: Begin, { run, fresh = false }: HandleNature = {}) {
     this.#routes = routes
     this.#beginOn = beginOn
-    this.#own = own
+    this.#own = run
+    this.#fresh = fresh
   }
 
   async run(statement: Statement, options: QueryOptions): Promise<Answer> {
     guard(statement.text, 'handle')
     checkParameters(statement)
-    const routes = this.#routes()
+    const fresh = options.fresh ?? this.#fresh
+    const routes = this.#routes(fresh)
     if (routes[0] === undefined) throw noRoute()
+    const asked = fresh ? pastGateway(statement) : statement
+    if (fresh && mayBeKept(routes[0], statement)) return this.#inTransaction(routes, asked, options)
     const { settings } = routes[0]
     const run = this.#own ?? context().run
     const limit = new Limit(options.deadlineMs ?? settings.queryDeadlineMs, options.signal, run?.signal)
     const { scope, leave } = enterScope(settings.perRequest)
     try {
       return await onBestRoute(routes, scope, (route, admission) =>
-        runOnce(scope, route, admission, statement, limit, run),
+        runOnce(scope, route, admission, asked, limit, run),
       )
     } catch (error) {
       run?.failed(error)
@@ -100,8 +121,42 @@ export class HandleExecutor implements Executor {
     }
   }
 
+  /** One statement between BEGIN and COMMIT; to its caller it is a statement still. */
+  async #inTransaction(
+    routes: readonly Route[],
+    statement: Statement,
+    options: QueryOptions,
+  ): Promise<Answer> {
+    const deadlineMs = options.deadlineMs ?? routes[0]!.settings.queryDeadlineMs
+    const limit = new Limit(deadlineMs, options.signal)
+    try {
+      const opened = await this.#begin(routes, { signal: limit.signal })
+      let answer: Answer
+      try {
+        answer = await opened.executor.run(statement, { deadlineMs })
+      } catch (error) {
+        await opened.end(false).catch(() => {})
+        throw error
+      }
+      await opened.end(true)
+      return answer
+    } catch (error) {
+      // To the transaction the deadline is its caller's signal, no more.
+      if (!(error instanceof DatabaseError) || error.reason !== 'query-aborted') throw error
+      const ended = limit.error(error.route, error.sent)
+      const run = this.#own ?? context().run
+      run?.failed(ended)
+      throw ended
+    } finally {
+      limit.clear()
+    }
+  }
+
   async begin(options: TransactionOptions): Promise<OpenTransaction> {
-    const routes = this.#routes()
+    return this.#begin(this.#routes(false), options)
+  }
+
+  async #begin(routes: readonly Route[], options: TransactionOptions): Promise<OpenTransaction> {
     if (routes.length === 0) throw noRoute()
     const run = this.#own ?? context().run
     run?.enter(run === this.#own)

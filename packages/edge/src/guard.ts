@@ -63,6 +63,15 @@ export function mayCommitInside(text: string): boolean {
   return first === 'call' || first === 'do'
 }
 
+/** What begins a statement that returns rows and may be free of writes; one in parentheses has no first word. */
+const readWords = new Set(['select', 'with', 'values', 'table', ''])
+
+/** True for a statement that may only read: a cache might have its answer. */
+export function isRead(text: string): boolean {
+  const [first] = wordsAt(text, startOf(text))
+  return readWords.has(first)
+}
+
 function wordsAt(text: string, start: number): [first: string, second: string | undefined] {
   firstWords.lastIndex = start
   const words = firstWords.exec(text)

@@ -6,6 +6,7 @@ export type { Drizzle, Schema, SluiceQueryResultHKT } from './drizzle.ts'
 export type { Env, Ways } from './env.ts'
 export { DatabaseError, type Reason, type RouteName, type Sent } from './errors.ts'
 export type { QueryOptions, TransactionOptions } from './executor.ts'
+export type { DrizzleOptions, HandleOptions } from './handles.ts'
 export type { ConnectionInfo, LatencySummary, RouteInfo } from './info.ts'
 export {
   createDatabaseManager,

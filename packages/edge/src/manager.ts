@@ -14,7 +14,19 @@ import { type CheckReport, checkRoutes } from './check.ts'
 import { canFollow, withContext } from './context.ts'
 import { type Drizzle, makeDrizzle, type Schema } from './drizzle.ts'
 import type { Ways } from './env.ts'
-import { HandleExecutor } from './executor.ts'
+import type { RouteName } from './errors.ts'
+import { HandleExecutor, type RoutesFor } from './executor.ts'
+import {
+  type DrizzleOptions,
+  drizzleOf,
+  type HandleOptions,
+  type Handles,
+  handlesOn,
+  idOf,
+  maxHandles,
+  Recent,
+  sqlOf,
+} from './handles.ts'
 import { type ConnectionInfo, infoOf } from './info.ts'
 import { type Measurement, type MeasureOptions, measure } from './measure.ts'
 import { type ManagerOptions, type Settings, settingsOf } from './options.ts'
@@ -30,7 +42,7 @@ type NoSchema = Record<string, never>
 
 export type QueryFunction<T> = (sql: Sql, db: Drizzle) => PromiseLike<T>
 
-export interface OptimalQueryOptions {
+export interface OptimalQueryOptions extends HandleOptions {
   /**
    * Opens BEGIN READ ONLY, so that PostgreSQL refuses writes; if the connection is lost or stays silent for the
    * deadline, the function runs again on the next route, where there is one. Costs a round trip, and the gateway's
@@ -46,20 +58,20 @@ export interface OptimalQueryOptions {
 
 export interface DatabaseManager {
   /** `sql` on that URL. */
-  getConnection(url: string): Sql
+  getConnection(url: string, options?: HandleOptions): Sql
   /** Drizzle on that URL. */
   getDrizzle<TSchema extends Schema = Record<string, never>>(
     url: string,
-    options?: { schema?: TSchema },
+    options?: DrizzleOptions<TSchema>,
   ): Drizzle<TSchema>
   /** Runs `fn(sql, db)` on that URL. */
-  executeQuery<T>(url: string, fn: QueryFunction<T>): Promise<T>
+  executeQuery<T>(url: string, fn: QueryFunction<T>, options?: HandleOptions): Promise<T>
   /** `sql` on the best route: the binding while it works, DATABASE_URL otherwise. */
-  getOptimalConnection(env: Ways): Sql
+  getOptimalConnection(env: Ways, options?: HandleOptions): Sql
   /** Drizzle on the best route. */
   getOptimalDrizzle<TSchema extends Schema = Record<string, never>>(
     env: Ways,
-    options?: { schema?: TSchema },
+    options?: DrizzleOptions<TSchema>,
   ): Drizzle<TSchema>
   /** Runs `fn(sql, db)` on the best route. */
   executeOptimalQuery<T>(env: Ways, fn: QueryFunction<T>, options?: OptimalQueryOptions): Promise<T>
@@ -75,41 +87,6 @@ export interface DatabaseManager {
   close(): void
 }
 
-/** Handles of one URL or binding: `sql`, and Drizzle by schema. */
-interface Handles {
-  readonly routes: () => readonly Route[]
-  readonly executor: HandleExecutor
-  sql: Sql | undefined
-  readonly drizzles: Recent<Schema | undefined, Drizzle<Schema>>
-}
-
-/** A Map that forgets what was used longest ago: URLs may come from users, and must not grow without end. */
-class Recent<Key, Value> {
-  readonly entries = new Map<Key, Value>()
-  readonly #limit: number
-  readonly #forget: ((value: Value) => void) | undefined
-
-  constructor(limit: number, forget?: (value: Value) => void) {
-    this.#limit = limit
-    this.#forget = forget
-  }
-
-  get(key: Key, make: () => Value): Value {
-    let value = this.entries.get(key)
-    if (value === undefined) value = make()
-    else this.entries.delete(key)
-    this.entries.set(key, value)
-    if (this.entries.size > this.#limit) {
-      const [oldest] = this.entries
-      this.entries.delete(oldest![0])
-      this.#forget?.(oldest![1])
-    }
-    return value
-  }
-}
-
-const maxHandles = 100
-
 export function createDatabaseManager(options: ManagerOptions = {}): DatabaseManager {
   return new Manager(settingsOf(options))
 }
@@ -118,56 +95,56 @@ class Manager implements DatabaseManager {
   readonly #settings: Settings
   readonly #hyperdriveRoutes = new Recent<object, Route>(maxHandles, closeProcessPool)
   readonly #directRoutes = new Recent<string, Route>(maxHandles, closeProcessPool)
-  readonly #hyperdrive = new Recent<object, Recent<string, Handles>>(maxHandles)
+  readonly #hyperdrive = new Recent<string, Handles>(maxHandles)
   readonly #direct = new Recent<string, Handles>(maxHandles)
 
   constructor(settings: Settings) {
     this.#settings = settings
   }
 
-  getConnection(url: string): Sql {
-    return sqlOf(this.#handlesFor(url))
+  getConnection(url: string, options?: HandleOptions): Sql {
+    return sqlOf(this.#handlesFor(url), options)
   }
 
-  getDrizzle<TSchema extends Schema>(url: string, { schema }: { schema?: TSchema } = {}): Drizzle<TSchema> {
-    return drizzleOf(this.#handlesFor(url), schema)
+  getDrizzle<TSchema extends Schema>(url: string, options?: DrizzleOptions<TSchema>): Drizzle<TSchema> {
+    return drizzleOf(this.#handlesFor(url), options)
   }
 
-  executeQuery<T>(url: string, fn: QueryFunction<T>): Promise<T> {
-    const handles = this.#handlesFor(url)
-    return inOneScope(this.#settings.perRequest, async () =>
-      fn(sqlOf(handles), drizzleOf<NoSchema>(handles, undefined)),
-    )
+  executeQuery<T>(url: string, fn: QueryFunction<T>, options?: HandleOptions): Promise<T> {
+    return this.#once(this.#handlesFor(url), fn, options)
   }
 
-  getOptimalConnection(env: Ways): Sql {
-    return sqlOf(this.#optimalHandles(env))
+  getOptimalConnection(env: Ways, options?: HandleOptions): Sql {
+    return sqlOf(this.#optimalHandles(env), options)
   }
 
-  getOptimalDrizzle<TSchema extends Schema>(
-    env: Ways,
-    { schema }: { schema?: TSchema } = {},
-  ): Drizzle<TSchema> {
-    return drizzleOf(this.#optimalHandles(env), schema)
+  getOptimalDrizzle<TSchema extends Schema>(env: Ways, options?: DrizzleOptions<TSchema>): Drizzle<TSchema> {
+    return drizzleOf(this.#optimalHandles(env), options)
   }
 
   executeOptimalQuery<T>(env: Ways, fn: QueryFunction<T>, options: OptimalQueryOptions = {}): Promise<T> {
-    const { readOnly = false, repeatable = false } = options
-    return inOneScope(this.#settings.perRequest, async () => {
-      if (readOnly || repeatable) return this.#repeat(env, fn, readOnly)
-      const handles = this.#optimalHandles(env)
-      return fn(sqlOf(handles), drizzleOf<NoSchema>(handles, undefined))
-    })
+    if (!options.readOnly && !options.repeatable) return this.#once(this.#optimalHandles(env), fn, options)
+    return inOneScope(this.#settings.perRequest, () => this.#repeat(env, fn, options))
+  }
+
+  #once<T>(handles: Handles, fn: QueryFunction<T>, { fresh }: HandleOptions = {}): Promise<T> {
+    return inOneScope(this.#settings.perRequest, async () =>
+      fn(sqlOf(handles, { fresh }), drizzleOf<NoSchema>(handles, { fresh })),
+    )
   }
 
   /** Runs `fn`, and again on the routes that are left when a connection was lost under it. */
-  async #repeat<T>(env: Ways, fn: QueryFunction<T>, readOnly: boolean): Promise<T> {
-    let routes = this.#routesOf(env)
+  async #repeat<T>(
+    env: Ways,
+    fn: QueryFunction<T>,
+    { readOnly = false, fresh = false }: OptimalQueryOptions,
+  ): Promise<T> {
+    const lost = new Set<Route>()
+    const left: RoutesFor = fresh => this.#routesOf(env, fresh).filter(route => !lost.has(route))
     for (;;) {
       const run = new Run(readOnly)
-      const tried = routes
       const begin = readOnly ? beginReadOnly : beginTransaction
-      const executor = new HandleExecutor(() => tried, begin, run)
+      const executor = new HandleExecutor(left, begin, { run, fresh })
       try {
         return await withContext({ run }, async () =>
           readOnly
@@ -175,26 +152,25 @@ class Manager implements DatabaseManager {
             : fn(makeSql(executor), makeDrizzle<NoSchema>(executor)),
         )
       } catch (error) {
-        const lost = tried.find(route => route.name === run.lostOn)
-        const left = tried.filter(route => route !== lost)
-        if (!run.seal() || !canFollow || lost === undefined || left.length === 0) throw error
-        lost.fallbacks++
-        routes = left
+        const lostNow = [...left(false), ...left(true)].find(({ name }) => name === run.lostOn)
+        if (!run.seal() || !canFollow || lostNow === undefined) throw error
+        lost.add(lostNow)
+        if (left(false).length === 0 || left(true).length === 0) throw error
+        lostNow.fallbacks++
       }
     }
   }
 
   getConnectionInfo(): ConnectionInfo {
-    const hyperdrive = [...this.#hyperdrive.entries.values()].flatMap(byUrl => [...byUrl.entries.values()])
+    const hyperdrive = [...this.#hyperdrive.entries.values()]
     const direct = [...this.#direct.entries.values()]
     return infoOf(
       {
         hyperdriveConnections: hyperdrive.length,
         directConnections: direct.length,
-        drizzleInstances: [...hyperdrive, ...direct].reduce(
-          (sum, { drizzles }) => sum + drizzles.entries.size,
-          0,
-        ),
+        drizzleInstances: [...hyperdrive, ...direct]
+          .flatMap(({ usual, fresh }) => [usual, fresh])
+          .reduce((sum, { drizzles }) => sum + drizzles.entries.size, 0),
       },
       [...this.#hyperdriveRoutes.entries.values()],
       [...this.#directRoutes.entries.values()],
@@ -202,12 +178,13 @@ class Manager implements DatabaseManager {
   }
 
   checkConfig(env: Ways): Promise<CheckReport> {
-    return inOneScope(this.#settings.perRequest, () => checkRoutes(env, this.#routesOf(env)))
+    const routes = new Set([...this.#routesOf(env, false), ...this.#routesOf(env, true)])
+    return inOneScope(this.#settings.perRequest, () => checkRoutes(env, [...routes]))
   }
 
   measure(env: Ways, options: MeasureOptions = {}): Promise<Measurement> {
     // Asked for like any query's, so that the page counts the handle it used.
-    return measure(this.#optimalHandles(env).routes(), options)
+    return measure(this.#optimalHandles(env).routes(false), options)
   }
 
   run<T>(_env: Ways, ctx: ExecutionContext | undefined, fn: () => T | PromiseLike<T>): Promise<T> {
@@ -223,52 +200,32 @@ class Manager implements DatabaseManager {
     return this.#direct.get(url, () => handlesOn(() => [this.#directRoute(url)]))
   }
 
-  #optimalHandles(env: Ways): Handles {
-    const { HYPERDRIVE: binding, DATABASE_URL: url } = env
-    if (!binding) return url ? this.#handlesFor(url) : handlesOn(() => this.#routesOf(env))
-    const byUrl = this.#hyperdrive.get(binding, () => new Recent(maxHandles))
-    return byUrl.get(url ?? '', () =>
-      handlesOn(() => this.#routesOf({ HYPERDRIVE: binding, DATABASE_URL: url })),
-    )
+  #optimalHandles({ HYPERDRIVE, HYPERDRIVE_FRESH, DATABASE_URL }: Ways): Handles {
+    // Not the env itself: a Worker's holds much else.
+    const ways = { HYPERDRIVE, HYPERDRIVE_FRESH, DATABASE_URL }
+    const make = () => handlesOn(fresh => this.#routesOf(ways, fresh))
+    if (!HYPERDRIVE && !HYPERDRIVE_FRESH) return DATABASE_URL ? this.#handlesFor(DATABASE_URL) : make()
+    const key = `${idOf(HYPERDRIVE)} ${idOf(HYPERDRIVE_FRESH)} ${DATABASE_URL ?? ''}`
+    return this.#hyperdrive.get(key, make)
   }
 
   /** Best first. */
-  #routesOf({ HYPERDRIVE: binding, DATABASE_URL: url }: Ways): readonly Route[] {
+  #routesOf({ HYPERDRIVE, HYPERDRIVE_FRESH, DATABASE_URL: url }: Ways, fresh: boolean): readonly Route[] {
     const routes: Route[] = []
-    if (binding) {
-      routes.push(
-        this.#hyperdriveRoutes.get(
-          binding,
-          () => new Route('hyperdrive', () => binding.connectionString, this.#settings),
-        ),
-      )
-    }
+    if (fresh && HYPERDRIVE_FRESH) routes.push(this.#hyperdriveRoute('hyperdrive-fresh', HYPERDRIVE_FRESH))
+    else if (HYPERDRIVE) routes.push(this.#hyperdriveRoute('hyperdrive', HYPERDRIVE))
     if (url) routes.push(this.#directRoute(url))
     return routes
+  }
+
+  #hyperdriveRoute(name: RouteName, binding: { readonly connectionString: string }): Route {
+    return this.#hyperdriveRoutes.get(
+      binding,
+      () => new Route(name, () => binding.connectionString, this.#settings),
+    )
   }
 
   #directRoute(url: string): Route {
     return this.#directRoutes.get(url, () => new Route('direct', () => url, this.#settings))
   }
-}
-
-function handlesOn(routes: () => readonly Route[]): Handles {
-  return {
-    routes,
-    executor: new HandleExecutor(routes, beginTransaction),
-    sql: undefined,
-    drizzles: new Recent(maxHandles),
-  }
-}
-
-function sqlOf(handles: Handles): Sql {
-  handles.sql ??= makeSql(handles.executor)
-  return handles.sql
-}
-
-function drizzleOf<TSchema extends Schema>(handles: Handles, schema: TSchema | undefined): Drizzle<TSchema> {
-  const drizzle = handles.drizzles.get(schema, () =>
-    makeDrizzle(handles.executor, schema as Schema | undefined),
-  )
-  return drizzle as unknown as Drizzle<TSchema>
 }

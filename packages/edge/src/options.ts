@@ -98,7 +98,7 @@ export function settingsOf(options: ManagerOptions): Settings {
     reportParameters: options.reportParameters ?? false,
     log: unharmed(options.log ?? (line => console.warn(line))),
     driverFor: (route, target) => {
-      if (route === 'hyperdrive') return tcp
+      if (route !== 'direct') return tcp
       const useNeon = options.driver === 'neon' || (options.driver === undefined && target.isNeon)
       return useNeon ? neon : tcp
     },

@@ -1,5 +1,5 @@
 /**
- * One way to the database: through the HYPERDRIVE binding, or by DATABASE_URL.
+ * One way to the database: through a Hyperdrive binding, or by DATABASE_URL.
  *
  * A route owns what is known of that way and outlives every request: breaker, latencies, counts. It opens
  * connections; it does not keep them (pool.ts), and it does not choose between routes (best.ts).
@@ -17,6 +17,7 @@ import {
   type RouteName,
   refused,
   sqlError,
+  wayOf,
 } from './errors.ts'
 import { mayCommitInside } from './guard.ts'
 import { Latency } from './latency.ts'
@@ -53,8 +54,7 @@ export class Route {
   constructor(name: RouteName, readUrl: () => string | undefined, settings: Settings) {
     this.name = name
     this.#readUrl = readUrl
-    this.#urlName =
-      name === 'hyperdrive' ? "the HYPERDRIVE binding's connection string" : 'the direct URL (DATABASE_URL)'
+    this.#urlName = `${wayOf(name)}${name === 'direct' ? ' (DATABASE_URL)' : "'s connection string"}`
     this.settings = settings
     this.open = new Leases(settings.perRequest)
   }

@@ -120,7 +120,7 @@ export class Query<Row = Record<string, unknown>>
     this.#options = options
   }
 
-  /** The same statement with a signal or a deadline of its own. */
+  /** The same statement with a signal or a deadline of its own, or `{ fresh: true }`. */
   with(options: QueryOptions): Query<Row> {
     return this.again(this.#executor, { ...this.#options, ...options })
   }
