@@ -17,8 +17,6 @@ export class Client implements Waiter {
   readonly name: string
   server: ServerConnection | null = null
   refusal: Refusal | null = null
-  /** What it heard if there was none at once. */
-  spare: 'later' | 'none' | null = null
   readonly #served: string[]
 
   constructor(name: string, served: string[]) {
@@ -69,12 +67,12 @@ export class PoolLab {
     return client
   }
 
-  /** Asks for one to spare. */
-  background(pool: Pool, name = ''): Client {
+  /** Asks for one to spare; null if there is none. */
+  background(pool: Pool, name = ''): Client | null {
+    if (!pool.hasSpare) return null
     const client = new Client(name, this.served)
     const server = pool.checkoutSpare(client, Values.none)
-    if (typeof server === 'object') client.onServer(server)
-    else client.spare = server
+    if (server) client.onServer(server)
     return client
   }
 

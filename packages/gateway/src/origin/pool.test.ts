@@ -76,8 +76,7 @@ describe('waiting', () => {
 
 describe('what no client waits for', () => {
   test('takes what is idle, or opens one and comes after all clients', async () => {
-    const first = lab.background(pool, 'refresh')
-    expect(first.spare).toBe('later')
+    lab.background(pool, 'refresh')
     const client = lab.client(pool, 'a')
     expect(lab.logins).toBe(1)
     await lab.logIn()
@@ -87,26 +86,26 @@ describe('what no client waits for', () => {
     await lab.logIn()
     expect(lab.served).toEqual(['a', 'b', 'refresh'])
     pool.release(next.server!)
-    expect(lab.background(pool).server).toBe(next.server)
+    expect(lab.background(pool)?.server).toBe(next.server)
   })
 
   test('gets none while clients wait, of any user, or all that may be open are in use', async () => {
     const other = lab.pool({ name: 'other@shop' })
     for (const name of ['a', 'b', 'c']) lab.client(pool, name)
-    expect(lab.background(pool).spare).toBe('none')
-    expect(lab.background(other).spare).toBe('none')
+    expect(lab.background(pool)).toBeNull()
+    expect(lab.background(other)).toBeNull()
     await lab.logIn()
-    expect(lab.background(pool).spare).toBe('none')
+    expect(lab.background(pool)).toBeNull()
     expect(lab.logins).toBe(3)
   })
 
   test('is given up when no connection can be opened, or when it leaves', async () => {
     const refresh = lab.background(pool)
     await lab.attempts[0]!.fails(refusedConnection)
-    expect(refresh.refusal).toMatchObject({ message: expect.stringContaining('ECONNREFUSED') })
-    expect(lab.background(pool).spare).toBe('none')
+    expect(refresh?.refusal).toMatchObject({ message: expect.stringContaining('ECONNREFUSED') })
+    expect(lab.background(pool)).toBeNull()
     await lab.pass(2_000, pool)
-    const leaver = lab.background(pool)
+    const leaver = lab.background(pool)!
     pool.leave(leaver)
     await lab.logIn()
     expect(leaver.server).toBeNull()

@@ -130,20 +130,23 @@ export class Pool implements Keeper {
     return server
   }
 
-  /**
-   * The same for work that no client waits for: a connection that is idle, or can be opened while no client waits, and
-   * then not before one that comes meanwhile.
-   *
-   * @returns 'later': the waiter is called. 'none': it is not, there is no connection to spare
-   */
-  checkoutSpare(waiter: Waiter, wants: Values): ServerConnection | 'later' | 'none' {
-    const server = this.#takeIdle(wants)
-    if (server) return server
+  /** There is a connection that no client wants: one is idle, or could be opened and nobody waits. */
+  get hasSpare(): boolean {
     const { limit } = this.options
-    if (limit.isWaitedFor || limit.full || !this.#mayOpen) return 'none'
-    this.#background.add(waiter)
-    void this.#open()
-    return 'later'
+    return this.#idle.length > 0 || (!limit.isWaitedFor && !limit.full && this.#mayOpen)
+  }
+
+  /**
+   * The same as `checkout` for work that no client waits for, if there is a connection to spare. One that has to be
+   * opened first goes to a client that comes meanwhile, and a try that fails is the only one.
+   */
+  checkoutSpare(waiter: Waiter, wants: Values): ServerConnection | null {
+    const server = this.#takeIdle(wants)
+    if (server === null) {
+      this.#background.add(waiter)
+      void this.#open()
+    }
+    return server
   }
 
   #takeIdle(wants: Values): ServerConnection | null {

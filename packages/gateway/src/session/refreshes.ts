@@ -71,12 +71,13 @@ export class Refreshes {
     return this.#underWay.size
   }
 
-  /** Fetches another answer, unless that is being done, failed just now, or would take too much of the origin. */
+  /** Fetches another answer, unless that is being done, failed just now, or clients need the connections. */
   begin(stale: StaleAnswer): void {
     const { limit, queryTimeoutMs } = this.#options
-    const { entry, reads } = stale
+    const { entry, pool, reads } = stale
     const { now } = reads
-    if (this.#underWay.size >= Math.max(1, limit.max * mostShare) || !entry.takeLease(now)) return
+    if (this.#underWay.size >= Math.max(1, Math.floor(limit.max * mostShare))) return
+    if (!pool.hasSpare || !entry.takeLease(now)) return
     const refresh = new Refresh(stale, {
       deadline: now + (queryTimeoutMs() || longestMs),
       cancel: this.#options.cancel,
@@ -129,8 +130,7 @@ class Refresh implements Waiter, AnswerSink {
   start(): void {
     const { pool, wants } = this.#stale
     const server = pool.checkoutSpare(this, wants)
-    if (server === 'none') this.#end()
-    else if (server !== 'later') this.onServer(server)
+    if (server) this.onServer(server)
   }
 
   /** What it asks, nobody wants to know any more, or it takes too long. */
