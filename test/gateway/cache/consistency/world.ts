@@ -179,6 +179,11 @@ async function startBefore({ url }: Origin): Promise<CachingGateway> {
         ...{ publication: 'sluice', mayChange: true, refreshMs: 500 },
         ...{ heartbeatMs: 100, silenceMs: 5_000, idleMs: 0 },
       },
+      // Soon stale, so that what is read was often fetched by a refresh, amid all else.
+      caching: {
+        ...{ disabled: false, maxAgeMs: 50, staleWhileRevalidateMs: 60_000, maxAgeUntoldMs: 0 },
+        ...{ stable: false, withoutStream: null },
+      },
       waitTimeoutMs: 3_000,
     },
     { shutdownTimeoutMs: 100 },
