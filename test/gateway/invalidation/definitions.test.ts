@@ -64,6 +64,14 @@ describe('with the event trigger', () => {
     expect(await tags(at.lab)).toEqual(['CREATE TABLE', 'DROP TABLE'])
     await at.query(`drop schema own; drop role ${at.name}`)
   })
+
+  test('a role of the name sluice makes its tables where it did before', async () => {
+    await using at = await labOf(`${schema}; ${ddlTriggerSql}; create table made (id int)`)
+    expect(
+      await at.query(`select current_user, relnamespace::regnamespace::text as made_in from pg_class
+      where relname = 'made'`),
+    ).toEqual([{ current_user: 'sluice', made_in: 'public' }])
+  })
 })
 
 test('without it a materialized view is not covered, and that DDL is only looked for is said', async () => {

@@ -15,10 +15,11 @@ export const schemaPrefix = 'sluice'
 /**
  * Makes the event triggers, or makes them anew. Temporary objects concern no other session; objects
  * without a schema (schemas, casts, what is granted) are told. It runs as who made it, so that nobody needs rights;
- * ALWAYS, so that replicated commands are told as well.
+ * ALWAYS, so that replicated commands are told as well. Its schema is not called sluice: a role may be, and would make its
+ * tables there from then on, for "$user" comes first in search_path.
  */
-export const ddlTriggerSql = `CREATE SCHEMA IF NOT EXISTS sluice;
-CREATE OR REPLACE FUNCTION sluice.tell_ddl() RETURNS event_trigger
+export const ddlTriggerSql = `CREATE SCHEMA IF NOT EXISTS sluice_ddl;
+CREATE OR REPLACE FUNCTION sluice_ddl.tell() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
   objects json;
@@ -35,16 +36,16 @@ BEGIN
   END IF;
 END $$;
 DROP EVENT TRIGGER IF EXISTS sluice_ddl;
-CREATE EVENT TRIGGER sluice_ddl ON ddl_command_end EXECUTE FUNCTION sluice.tell_ddl();
+CREATE EVENT TRIGGER sluice_ddl ON ddl_command_end EXECUTE FUNCTION sluice_ddl.tell();
 ALTER EVENT TRIGGER sluice_ddl ENABLE ALWAYS;
 DROP EVENT TRIGGER IF EXISTS sluice_drop;
-CREATE EVENT TRIGGER sluice_drop ON sql_drop EXECUTE FUNCTION sluice.tell_ddl();
+CREATE EVENT TRIGGER sluice_drop ON sql_drop EXECUTE FUNCTION sluice_ddl.tell();
 ALTER EVENT TRIGGER sluice_drop ENABLE ALWAYS;`
 
 /** If they are there and at work, since when, as an SQL expression; else null. */
 export const ddlToldSinceSql = `(SELECT string_agg(oid || ':' || xmin, ' ' ORDER BY oid) FROM pg_event_trigger
   WHERE (evtname, evtevent) IN (('sluice_ddl', 'ddl_command_end'), ('sluice_drop', 'sql_drop'))
-    AND evtenabled = 'A' AND evttags IS NULL AND evtfoid = to_regproc('sluice.tell_ddl') HAVING count(*) = 2)`
+    AND evtenabled = 'A' AND evttags IS NULL AND evtfoid = to_regproc('sluice_ddl.tell') HAVING count(*) = 2)`
 
 /** What a message of theirs tells; null if it is none. */
 export function readSchemaObjects(content: string): SchemaObject[] | null {
