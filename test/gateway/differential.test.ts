@@ -32,7 +32,7 @@ describe("clients can't tell the gateway from PostgreSQL", () => {
   const runs = numRuns(40)
   test(`that caches (${runs} programs, seed ${seed})`, { timeout: timeoutOf(runs) }, async () => {
     const cache = new SharedCache((await Plans.load()).parser, sizes)
-    const { counts } = cache.cache.tallies.total
+    const { counts } = cache.cache.total
     const programsAsked = { hit: 0, miss: 0 }
     const start: Start = async (url, origin) => {
       const gateway = await startCachingGateway(url, { ...origin, ...byAge, caching }, {}, { cache })

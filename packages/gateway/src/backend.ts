@@ -262,7 +262,7 @@ export class Backend {
     if (!reads) {
       reads = new DatabaseReads({
         ...{ shared: cache, database, origin: nameOf(this.#options), caching, stream },
-        ...{ clock, random, reach: this.#reachOf(database) },
+        ...{ clock, random, reach: this.#reachOf(database), owner: () => this.#options.user },
         query: sql => this.#controlOf(database).query(sql),
         onRoleSettings: () => {
           log?.info('settings of roles or of the database have changed: server connections are opened anew', {

@@ -28,7 +28,8 @@ export interface CachedDatabaseOptions {
   /** Of all databases. */
   readonly contexts: Contexts
   /** An opaque commit has this number: to be told when it has passed. */
-  onOpaque(number: number): void
+  /** @param again it is one that had a number before */
+  onOpaque(number: number, cause: string, again: boolean): void
   /** Server connections start with other settings by now. */
   onRoleSettings(): void
 }
@@ -88,7 +89,7 @@ export class CachedDatabase {
     for (const relation of writes.tables) stamps.change(relation, 'any')
     for (const relation of writes.inserts) stamps.change(relation, 'any')
     for (const [relation, keys] of writes.rows) stamps.change(relation, keys)
-    if (writes.opaque !== null) this.commitOpaque()
+    if (writes.opaque !== null) this.commitOpaque(writes.opaque, writes.told)
     if (!writes.ddl) return
     // Of a text that can't be read it is not known whether it is DDL: most are mistakes, which must not end all that is
     // kept. What else it may have changed is the opaque commit's.
@@ -97,8 +98,8 @@ export class CachedDatabase {
   }
 
   /** A commit of which nobody can tell what it changed. */
-  commitOpaque(): void {
-    this.#options.onOpaque(this.#options.stamps.commitOpaque())
+  commitOpaque(cause: string, again: boolean = false): void {
+    this.#options.onOpaque(this.#options.stamps.commitOpaque(), cause, again)
   }
 
   /** Somebody has seen DDL. */

@@ -211,6 +211,7 @@ export class Gateway {
       ...{ pool, user, queryTimeoutMs, idleInTransactionTimeoutMs, time: this.#time },
       mode: userModes.get(user) ?? databaseModes.get(database) ?? mode,
       planOf: this.#surroundings.planOf,
+      version: this.#options.version,
       ...{ suspects: backend.suspectsOf(database), refreshes: backend.refreshes },
       get reads() {
         return backend.readsOf(database)

@@ -15,6 +15,7 @@ import type { Freshness } from './cache/freshness.ts'
 import type { Key, Question } from './cache/key.ts'
 import type { Asked, Stamps } from './cache/stamps.ts'
 import type { Tallies } from './cache/status.ts'
+import { Suspicion } from './cache/suspicion.ts'
 import { CachedDatabase, type Context } from './cached-database.ts'
 import { type Catalogue, type Oid, type Query, whyUnseen } from './catalogue/index.ts'
 import type { Reach } from './invalidation/connections.ts'
@@ -23,10 +24,12 @@ import type { Change, InvalidationSink } from './invalidation/sink.ts'
 import type { InvalidationStatus } from './invalidation/status.ts'
 import type { Asking } from './session/asking.ts'
 import type { ReadCache } from './session/cached-reads.ts'
+import type { Viewer, ViewName } from './session/shown.ts'
 import type { Parser } from './sql/parser.ts'
 import { hasRowSlots, Readings } from './sql/reading/index.ts'
 import { type WriteSet, Writings } from './sql/writing/index.ts'
 import type { Clock } from './transport/clock.ts'
+import { cacheShapes, cacheStats, type Mode, opaqueCommits, streamStatus } from './views.ts'
 
 /** What all databases of a gateway have in common. */
 export class SharedCache {
@@ -77,6 +80,8 @@ export interface DatabaseReadsOptions {
   readonly shared: SharedCache
   readonly origin: string
   readonly database: string
+  /** Whom the gateway itself logs in as: sees the statements of all. */
+  readonly owner: () => string
   readonly query: Query
   readonly reach: Reach
   /** May be changed. */
@@ -96,11 +101,12 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
   readonly #database: CachedDatabase
   #invalidation: Invalidation
   #clients = 0
-  #mode: 'stream' | 'age' | 'off' = 'off'
+  #mode: Mode = 'off'
   #covered: ReadonlySet<Oid> = new Set()
   /** By table: null if its changes are told, else why not. */
   readonly #untold = new Map<Oid, string | null>()
   #untoldOf: Catalogue | null = null
+  readonly #suspicion = new Suspicion()
   /** All ways to this database, this one among them. */
   readonly #ways: Set<DatabaseReads>
 
@@ -115,7 +121,9 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
       refreshMs: () => this.#options.stream.refreshMs,
       stable: () => this.#options.caching.stable,
       ...{ stamps: this.#answers.stamps, contexts: shared.cache.contexts },
-      onOpaque: number => {
+      onOpaque: (number, cause, again) => {
+        if (!again) this.#suspicion.count(cause)
+        if (this.#mode === 'stream') this.#suspicion.begin(number, cause, this.now)
         for (const way of this.#ways) way.#invalidation.opaque(number)
       },
     })
@@ -182,7 +190,7 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
   }
 
   get tallies(): Tallies {
-    return this.#options.shared.cache.tallies
+    return this.#answers.tallies
   }
 
   get now(): number {
@@ -228,8 +236,24 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
     if (writes.ddl) for (const way of this.#ways) if (way !== this) way.#database.doubtSchema()
   }
 
-  commitOpaque(): void {
-    this.#database.commitOpaque()
+  onNotified(): void {
+    this.#database.commitOpaque('a client was handed a notification: it may read what that tells of')
+  }
+
+  rowsOf(view: ViewName, { user, isSuperuser }: Viewer): readonly object[] {
+    const { caching, owner, shared } = this.#options
+    switch (view) {
+      case 'cache_stats':
+        return [cacheStats(this.tallies, shared.cache)]
+      case 'cache_shapes':
+        return cacheShapes(this.tallies, isSuperuser || user === owner())
+      case 'stream_status':
+        return [streamStatus(this.status, this.#mode, caching.maxAgeMs + caching.staleWhileRevalidateMs)]
+      case 'opaque_commits':
+        return opaqueCommits(this.#suspicion.causes(this.now))
+      default:
+        return view satisfies never
+    }
   }
 
   // InvalidationSink
@@ -247,6 +271,7 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
 
   onPassed(number: number): void {
     this.#answers.stamps.pass(number)
+    for (const way of this.#ways) way.#suspicion.pass(number, this.now)
   }
 
   onCovered(tables: ReadonlySet<Oid>): void {
@@ -256,6 +281,7 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
 
   onEpoch(): void {
     this.#answers.stamps.bumpEpoch()
+    for (const way of this.#ways) way.#suspicion.end(this.now)
   }
 
   #makeInvalidation(): Invalidation {

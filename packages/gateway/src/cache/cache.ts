@@ -36,7 +36,7 @@ import { type Freshness, judgeAge, mostAgeMs, mostAgeUntoldMs } from './freshnes
 import type { Kept } from './kept.ts'
 import { Key, type Question } from './key.ts'
 import { type Asked, type Counters, makeCounters, Stamps } from './stamps.ts'
-import { Tallies } from './status.ts'
+import { Tallies, Tally } from './status.ts'
 import { Store } from './store.ts'
 
 export interface CacheOptions {
@@ -49,20 +49,26 @@ export interface CacheOptions {
   readonly counters?: Counters
 }
 
+/** Of a database, that are counted by themselves: with their texts half a megabyte. */
+const mostShapes = 1_000
+
 /** What all databases of a process have in common. */
 export class Cache {
   /** The question that is being asked: one for all, for only one session at a time asks. */
   readonly key: Key
   readonly contexts = new Contexts()
-  readonly tallies = new Tallies()
+  /** Of all databases. */
+  readonly total = new Tally()
   readonly store: Store
   readonly fills: Fills
+  readonly mostBytes: number
   readonly #counters: Counters
   readonly #seed: number
   readonly #stamps = new Map<string, Stamps>()
 
   constructor({ mostBytes, maxResultBytes, seed, counters = makeCounters() }: CacheOptions) {
     this.key = new Key(seed)
+    this.mostBytes = mostBytes
     this.store = new Store(0.75 * mostBytes)
     this.fills = new Fills({ maxResultBytes, allowanceBytes: 0.25 * mostBytes })
     this.#counters = counters
@@ -96,6 +102,7 @@ export class Cache {
 /** The answers of one database. */
 export class Answers {
   readonly stamps: Stamps
+  readonly tallies: Tallies
   /** A stream tells of changes, and is well: answers may be older than an hour. */
   told = false
   readonly #cache: Cache
@@ -103,6 +110,7 @@ export class Answers {
   constructor(cache: Cache, stamps: Stamps) {
     this.#cache = cache
     this.stamps = stamps
+    this.tallies = new Tallies(mostShapes, cache.total)
     // What one of this name had kept before does not count: nobody has bumped since.
     stamps.bumpEpoch()
   }

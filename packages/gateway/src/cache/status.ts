@@ -44,6 +44,29 @@ export class Tally {
   refreshes = 0
   /** What the origin would have taken for what was answered from the cache, less what it took for refreshes. */
   savedMs = 0
+  /** Answers of the origin that were to be kept, refreshes among them, and how long they took. */
+  answers = 0
+  originMs = 0
+
+  add({ counts, refreshes, savedMs, answers, originMs }: Tally): void {
+    for (const status of statuses) this.counts[status] += counts[status]
+    this.refreshes += refreshes
+    this.savedMs += savedMs
+    this.answers += answers
+    this.originMs += originMs
+  }
+}
+
+export interface TalliedShape {
+  readonly text: string
+  readonly tally: Tally
+  /** Of the last question that was not answered from the cache. */
+  readonly last: Outcome | null
+}
+
+interface Counted extends TalliedShape {
+  last: Outcome | null
+  used: boolean
 }
 
 export class Tallies {
@@ -51,44 +74,69 @@ export class Tallies {
   /** Of shapes that were left out, or have made room. */
   readonly others = new Tally()
   readonly #most: number
-  readonly #shapes = new Map<object, { readonly text: string; readonly tally: Tally; used: boolean }>()
+  /** Of all databases. */
+  readonly #all: Tally | null
+  readonly #shapes = new Map<object, Counted>()
 
-  /** @param most shapes that are counted by themselves: 1,000 */
-  constructor(most: number = 1_000) {
+  /**
+   * @param most shapes that are counted by themselves: 1,000
+   * @param all what is counted here counts there, too
+   */
+  constructor(most: number = 1_000, all: Tally | null = null) {
     this.#most = most
+    this.#all = all
   }
 
   /**
    * @param shape stands for the shape: its plan
    * @param text what it is called, asked for the first time
    */
-  count(status: Status, shape: object, text: () => string, savedMs: number = 0): void {
-    add(this.total, status, savedMs)
-    add(this.#of(shape, text), status, savedMs)
+  count(outcome: Outcome, shape: object, text: () => string, savedMs: number = 0): void {
+    const counted = this.#of(shape, text)
+    const { status } = outcome
+    if (status !== 'hit' && status !== 'stale') counted.last = outcome
+    count(this.total, status, savedMs)
+    count(counted.tally, status, savedMs)
+    if (this.#all !== null) count(this.#all, status, savedMs)
+  }
+
+  /** The origin has answered what was to be kept. */
+  countAnswer(shape: object, tookMs: number, refused: Outcome | null): void {
+    const counted = this.#shapes.get(shape)
+    if (counted && refused !== null) counted.last = refused
+    for (const tally of [this.total, counted?.tally, this.#all]) {
+      if (!tally) continue
+      tally.answers++
+      tally.originMs += tookMs
+    }
   }
 
   /** The origin has answered a refresh. */
   countRefresh(shape: object, text: () => string, tookMs: number): void {
-    for (const tally of [this.total, this.#of(shape, text)]) {
-      tally.refreshes++
-      tally.savedMs -= tookMs
+    const { tally } = this.#of(shape, text)
+    for (const each of [this.total, tally, this.#all]) {
+      if (each === null) continue
+      each.refreshes++
+      each.savedMs -= tookMs
+      each.answers++
+      each.originMs += tookMs
     }
   }
 
-  get shapes(): { readonly text: string; readonly tally: Tally }[] {
-    return [...this.#shapes.values()].map(({ text, tally }) => ({ text, tally }))
+  get shapes(): readonly TalliedShape[] {
+    return [...this.#shapes.values()]
   }
 
-  #of(shape: object, text: () => string): Tally {
+  #of(shape: object, text: () => string): Counted {
     const known = this.#shapes.get(shape)
     if (known) {
       known.used = true
-      return known.tally
+      return known
     }
     if (this.#shapes.size >= this.#most) this.#makeRoom()
-    const tally = new Tally()
-    this.#shapes.set(shape, { text: text(), tally, used: false })
-    return tally
+    const counted = { text: text(), tally: new Tally(), last: null, used: false }
+    this.#shapes.set(shape, counted)
+    return counted
   }
 
   /** Goes round once at most: whoever was asked for since the last time stays. */
@@ -96,9 +144,7 @@ export class Tallies {
     for (const [shape, each] of this.#shapes) {
       this.#shapes.delete(shape)
       if (!each.used) {
-        for (const status of statuses) this.others.counts[status] += each.tally.counts[status]
-        this.others.refreshes += each.tally.refreshes
-        this.others.savedMs += each.tally.savedMs
+        this.others.add(each.tally)
         return
       }
       each.used = false
@@ -107,7 +153,7 @@ export class Tallies {
   }
 }
 
-function add(tally: Tally, status: Status, savedMs: number): void {
+function count(tally: Tally, status: Status, savedMs: number): void {
   tally.counts[status]++
   tally.savedMs += savedMs
 }

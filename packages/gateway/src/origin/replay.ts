@@ -41,7 +41,8 @@ const userNames = ['session_authorization', 'role']
 const limits = ['statement_timeout', 'transaction_timeout']
 const special = [...userNames, ...limits]
 
-const setConfig = (name: string, value: string) =>
+/** @param value may be in any characters, whatever the connection's encoding */
+export const setConfig = (name: string, value: string) =>
   `SELECT pg_catalog.set_config(${quoteLiteral(name)},${literal(value)},false)`
 
 /** A value as ASCII: the connection's encoding is the one of whoever had it before. */

@@ -26,11 +26,13 @@ import type { Refusal } from '../cache/tee.ts'
 import type { Catalogue, Oid } from '../catalogue/index.ts'
 import type { Values } from '../origin/values.ts'
 import type { StatementPlan } from '../sql/plan.ts'
+import { printed } from '../sql/printed.ts'
 import type { ReadAs, Readings } from '../sql/reading/index.ts'
 import type { Asker, Asking } from './asking.ts'
 import { BoundValues } from './bound-values.ts'
 import type { WriteNotes } from './own-writes.ts'
 import type { ReadUnit } from './read-unit.ts'
+import type { Viewer, ViewName } from './shown.ts'
 
 /** What the cache is to the sessions of one user in one database. */
 export interface ReadCache extends WriteNotes {
@@ -51,6 +53,8 @@ export interface ReadCache extends WriteNotes {
   /** What a Describe of the statement `key` was answered by. */
   findDescription(): Description | null
   keepDescription(question: Question, asked: Asked, messages: readonly Uint8Array[]): void
+  /** For SHOW. */
+  rowsOf(view: ViewName, by: Viewer): readonly object[]
 }
 
 /** A prepared statement, as far as the cache has to know it. */
@@ -91,6 +95,8 @@ export class CachedReads {
   #outcome = nothingAsked
   #next: Outcome | null = null
   #text: Text | null = null
+  /** The plan of the fill. */
+  #begun: StatementPlan | null = null
 
   constructor(cache: ReadCache, asker: Asker) {
     this.#cache = cache
@@ -191,6 +197,7 @@ export class CachedReads {
     this.#slots = null
     if (slots === null) return null
     const { stamps, now } = this.#cache
+    this.#begun = this.#text?.plan ?? null
     const form = { simple: unit.kind === 'query', describes: describes(unit) }
     return this.#cache.begin(form, stamps.ask(slots, now))
   }
@@ -220,16 +227,19 @@ export class CachedReads {
     }
   }
 
-  /** The origin's answer is not kept, and why. */
-  onRefused(refusal: Refusal): void {
-    this.#outcome = outcomeOf(refusal)
+  /** The origin has answered what was begun. @param refusal why that is not kept */
+  onAnswered(tookMs: number, refusal: Refusal | null): void {
+    const outcome = refusal && outcomeOf(refusal)
+    if (outcome !== null) this.#outcome = outcome
+    if (this.#begun !== null) this.#cache.tallies.countAnswer(this.#begun, tookMs, outcome)
+    this.#begun = null
   }
 
   #count(outcome: Outcome, savedMs: number = 0): void {
     const text = this.#text
     this.#outcome = outcome
     this.#next = null
-    if (text) this.#cache.tallies.count(outcome.status, text.plan, () => textOf(text), savedMs)
+    if (text) this.#cache.tallies.count(outcome, text.plan, () => textOf(text), savedMs)
   }
 }
 
@@ -237,8 +247,8 @@ export class CachedReads {
 const describes = ({ kind, steps }: ReadUnit): boolean =>
   kind === 'query' || steps.includes('portal described')
 
-export const textOf = ({ bytes, start, end }: Text) =>
-  Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString()
+/** What its shape is called. */
+export const textOf = ({ bytes, start, end }: Text) => printed(bytes, start, end)
 
 /** The parameter types that a Parse declares. */
 export function typesOf({ bytes, end, typesEnd }: Pick<Text, 'bytes' | 'end' | 'typesEnd'>): number[] {

@@ -26,7 +26,7 @@ export interface WriteNotes {
   /** A client is about to learn that this may be committed. */
   commit(writes: WriteSet): void
   /** A client is about to hear a notification: what it tells of may not have come by the stream. */
-  commitOpaque(): void
+  onNotified(): void
 }
 
 /** Where a statement's text is, and what is bound to its parameters. */
@@ -58,6 +58,8 @@ export class OwnWrites {
   readonly #notes: WriteNotes
   readonly #asker: Asker
   readonly #set = new WriteSet()
+  /** A SET LOCAL, which nothing of the client's wants tells of: what names mean only the server knows. */
+  #namesMoved = false
 
   /** @param inBlock a transaction is open, of which nothing was noted */
   constructor(notes: WriteNotes, asker: Asker, inBlock: boolean) {
@@ -79,8 +81,10 @@ export class OwnWrites {
     inBlock: boolean,
   ): boolean {
     const { writings } = this.#notes
-    const names = wants && (this.#notes.contextOf(this.#asker.asking(wants, told))?.names ?? null)
+    const context = this.#namesMoved || !wants ? null : this.#notes.contextOf(this.#asker.asking(wants, told))
+    const names = context?.names ?? null
     const writes = names && plan ? writings.writesOf(plan, bytes, start, end, names) : unknown(plan)
+    if (writes.movesNames) this.#namesMoved = true
     if (writes !== writesNothing) {
       const parameter = (number: number) => values?.value(number) ?? null
       this.#set.add(writes, writings.writtenBy(writes, bytes, start, end, { parameter, parameterType }))
@@ -90,11 +94,14 @@ export class OwnWrites {
 
   /** The client is about to learn something that may mean that the transaction is committed. */
   onTold(): void {
-    if (!this.#set.isEmpty) this.#notes.commit(this.#set)
+    if (this.#set.isEmpty) return
+    this.#notes.commit(this.#set)
+    this.#set.told = true
   }
 
   /** The transaction is over. */
   onOver(): void {
+    this.#namesMoved = false
     if (this.#set.isEmpty) return
     this.#notes.commit(this.#set)
     this.#set.clear()

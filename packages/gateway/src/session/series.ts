@@ -34,6 +34,7 @@ import { BoundValues } from './bound-values.ts'
 import { lengthAt } from './client.ts'
 import { describedBy } from './description.ts'
 import type { Names, Unnamed } from './names.ts'
+import { asSelect, type Own } from './shown.ts'
 import { type OnSignal, sendSignals, signalSafe } from './signals.ts'
 import { withOwnNames } from './statement-names.ts'
 
@@ -44,6 +45,7 @@ export interface Context {
   readonly exchange: Exchange
   readonly names: Names
   readonly statements: Statements
+  readonly own: Own
   /** What the client's settings are; null where they can't be told, within a unit that changes them. */
   readonly settings: Values | null
   /** The client may have statements by PREPARE, under names of its own. */
@@ -108,9 +110,10 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
   const nameEnd = nulAfter(bytes, at + 5, end)
   const textEnd = nulAfter(bytes, nameEnd + 1, end)
   const plan = context.planOf(bytes, nameEnd + 1, textEnd)
-  if ((plan.needs & (Needs.backendSignal | Needs.statementNames)) !== 0 && !context.rewritten) {
-    const own = rewritten(context, bytes.subarray(at, end), nameEnd + 1 - at, textEnd - at)
-    passParse({ ...context, rewritten: true }, own, 0, own.length)
+  if ((plan.needs & rewrittenNeeds) !== 0 && !context.rewritten) {
+    const own = rewritten(context, plan, bytes.subarray(at, end), nameEnd + 1 - at, textEnd - at)
+    // It does and needs what the client's text does.
+    passParse({ ...context, rewritten: true, planOf: () => plan }, own, 0, own.length)
     return
   }
   if (nameEnd === at + 5) {
@@ -169,18 +172,29 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
   server.send(describes('S', statement.name))
 }
 
-/** A Parse message whose text speaks of the gateway's own: clients to signal, names of statements. */
+/** A Parse message whose text speaks of the gateway's own. */
 function rewritten(
-  { names, planOf }: Context,
+  { names, own }: Context,
+  plan: StatementPlan,
   of: Uint8Array,
   textStart: number,
   textEnd: number,
 ): Uint8Array {
-  const plan = planOf(of, textStart, textEnd)
-  let text = Buffer.from(of.subarray(textStart, textEnd)).toString('latin1')
-  if ((plan.needs & Needs.backendSignal) !== 0) text = signalSafe(text)
-  if ((plan.needs & Needs.statementNames) !== 0 && plan.statements === 1) text = withOwnNames(text, names)
+  const asked = Buffer.from(of.subarray(textStart, textEnd)).toString('latin1')
+  const text = ownText(asked, plan, names, own)
   return message(Parse, of.subarray(5, textStart), Buffer.from(text, 'latin1'), of.subarray(textEnd))
+}
+
+/** Needs for which a text is not sent as it came. */
+export const rewrittenNeeds = Needs.backendSignal | Needs.statementNames | Needs.ownShow
+
+/** The text that the server gets: clients to signal, names of statements, and what the gateway knows are the gateway's. */
+export function ownText(text: string, plan: StatementPlan, names: Names, own: Own): string {
+  const isAlone = plan.statements === 1
+  const shown = isAlone && plan.shows.length === 1 ? asSelect(plan.shows[0]!, own) : null
+  if (shown !== null) return shown
+  const safe = (plan.needs & Needs.backendSignal) === 0 ? text : signalSafe(text)
+  return (plan.needs & Needs.statementNames) !== 0 && isAlone ? withOwnNames(safe, names) : safe
 }
 
 /** The statement that is bound may signal a client, or deallocate a statement. */

@@ -49,13 +49,12 @@ import type { Listener } from '../origin/listener.ts'
 import { ask, type OwnAnswer } from '../origin/own-query.ts'
 import type { Pool, Waiter } from '../origin/pool.ts'
 import type { Refusal } from '../origin/refusal.ts'
-import { replay } from '../origin/replay.ts'
+import { replay, setConfig } from '../origin/replay.ts'
 import { type Holder, LastWords, type ServerConnection } from '../origin/server-connection.ts'
 import { makeStatement, type Statement } from '../origin/statement.ts'
 import type { Suspects } from '../origin/suspects.ts'
 import { Values } from '../origin/values.ts'
 import { deallocatesOnly, Needs, type StatementPlan, Touches } from '../sql/plan.ts'
-import { quoteLiteral } from '../sql/quote.ts'
 import type { Socket, SocketHandler } from '../transport/transport.ts'
 import { Asker } from './asking.ts'
 import { BoundValues } from './bound-values.ts'
@@ -88,13 +87,15 @@ import { OwnWrites, type Sent, type WriteNotes } from './own-writes.ts'
 import { prepare, trim } from './prepare.ts'
 import { ReadUnit } from './read-unit.ts'
 import type { Refreshes } from './refreshes.ts'
-import { type Context, inject, lend, passMessage, survey } from './series.ts'
-import { type Signal, sendSignals, signalSafe } from './signals.ts'
-import { withOwnNames } from './statement-names.ts'
+import { type Context, inject, lend, ownText, passMessage, rewrittenNeeds, survey } from './series.ts'
+import { asJson, viewNamed, withoutCache } from './shown.ts'
+import { type Signal, sendSignals } from './signals.ts'
 import { type Place, Traces } from './traces.ts'
 
 /** What all sessions of one user in one database have in common: one object, for there may be many thousand of them. */
 export interface SessionOptions extends Place {
+  /** The gateway's. */
+  readonly version: string
   readonly pool: Pool
   readonly queryTimeoutMs: number
   readonly idleInTransactionTimeoutMs: number
@@ -164,10 +165,9 @@ const notAsciiSafe: ReadonlySet<string> = new Set([
   'GB18030',
   'JOHAB',
 ])
-/** Needs for which a text is not sent as it came. */
-const rewritten = Needs.backendSignal | Needs.statementNames
 /** An unnamed statement that is nobody's: whether there is one is not known. */
 const unknown = {}
+const nothingShown: readonly string[] = []
 /** How long a server may take to answer a cancel request. */
 const cancelGraceMs = 10_000
 
@@ -178,7 +178,6 @@ const mostTries = 10
 /** How many connections may be lost before they are ready for one unit. */
 const mostLost = 3
 const syncBytes = 5
-const cacheStatusParameter = 'sluice.cache_status'
 
 /** Errors that another try may not meet: of resources, interruptions and PostgreSQL's own. */
 const mayPass = (code: string) => /^(40|53|55|57|58|XX)/.test(code)
@@ -218,6 +217,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   /** What the unit that is being taken touches and needs: bits of Touches and Needs. */
   #unitTouches = 0
   #unitNeeds = 0
+  #unitShows: readonly string[] = nothingShown
   /** Whether the client's encoding is one whose bytes mean what they look like, and in which values that was read. */
   #asciiSafe = true
   #encodingIn: Values | null = null
@@ -280,6 +280,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     exchange: null as unknown as Exchange,
     names: null as unknown as Names,
     statements: null as unknown as Context['statements'],
+    own: null as unknown as Context['own'],
     settings: null,
     preparedBySql: false,
     planOf: (bytes, start, end) => Session.#context.session.#planOf(bytes, start, end),
@@ -512,8 +513,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   onAnswered(status: TransactionStatus, exchange: Exchange): void {
     this.#inFlight--
     if (exchange === this.#filling) {
-      const refusal = this.#fill?.onAnswered(this.#options.reads?.now ?? 0) ?? null
-      if (refusal !== null) this.#reads?.onRefused(refusal)
+      const fill = this.#fill
+      const now = this.#options.reads?.now ?? 0
+      if (fill !== null) this.#reads?.onAnswered(now - fill.asked.at, fill.onAnswered(now))
       this.#fill = null
       this.#filling = null
     }
@@ -640,6 +642,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (plan && (plan.needs & Needs.statementNames) !== 0 && !this.#hasAllStatements(server)) return false
     this.#unitTouches = 0
     this.#unitNeeds = 0
+    this.#unitShows = nothingShown
     const wantsBefore = this.#traces.settled
     if (plan) this.#onPlan(plan)
     this.#wantsThen = plan?.statements === 1 ? wantsBefore : this.#traces.settled
@@ -647,7 +650,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (plan === null || client.length > largeBytes) this.#traces.onUnknown()
     if (plan?.unknownSettings) this.#traces.onUnnamedSetting(bytes.subarray(at, client.end))
     this.#clearSequences(server)
-    this.#tellCacheStatus(server)
+    this.#tellOwn(server)
     if (speaksOfOwn && !this.#open) this.#loan = new Loan(server, this.#names, named)
     const exchange = this.#open ?? this.#begin(server)
     if (this.#loan) exchange.tags = []
@@ -672,23 +675,20 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (this.#mayCopyIn) this.#phase = 'awaiting'
     this.#mayCopyIn = false
     this.#watchTags(exchange)
-    if (plan && (plan.needs & rewritten) !== 0 && client.whole)
+    if (plan && (plan.needs & rewrittenNeeds) !== 0 && client.whole)
       server.send(this.#rewritten(plan, client.take(client.length)))
     else client.passMessage(server)
     exchange.open = false
     return true
   }
 
-  /** A Query whose text speaks of the gateway's own: clients to signal, names of statements. */
+  /** A Query whose text speaks of the gateway's own. */
   #rewritten(plan: StatementPlan, sent: Uint8Array): Uint8Array {
-    let text = latin1(sent.subarray(5, -1))
-    if ((plan.needs & Needs.backendSignal) !== 0) {
+    const text = latin1(sent.subarray(5, -1))
+    if ((plan.needs & Needs.backendSignal) !== 0)
       sendSignals(text, null, (signal, processId) => this.#signal(signal, processId))
-      text = signalSafe(text)
-    }
-    if ((plan.needs & Needs.statementNames) !== 0 && plan.statements === 1)
-      text = withOwnNames(text, this.#names)
-    return message(Query, Buffer.from(`${text}\0`, 'latin1'))
+    const own = ownText(text, plan, this.#names, this.#options)
+    return message(Query, Buffer.from(`${own}\0`, 'latin1'))
   }
 
   /** Messages of the extended protocol, up to what is none of them. */
@@ -713,6 +713,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     context.names = this.#names
     context.statements = this.#options.pool.statements
     context.server = server
+    context.own = this.#options
     this.#wantsThen = this.#traces.settled
     if (!this.#lacksNothing(server, bytes, at, end)) return false
     context.settings = this.#traces.settled
@@ -839,7 +840,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (text === null) return 'the origin'
     this.#reads ??= new CachedReads(reads, this.#asks)
     if (unit.kind === 'prepare') return this.#prepareHere(unit, text) ? 'answered' : 'the origin'
-    if ((text.plan.needs & Needs.cacheStatus) !== 0) return 'the origin'
+    if ((text.plan.needs & Needs.ownShow) !== 0) return 'the origin'
     const refusal = this.#mayAskCache()
     if (refusal !== null) this.#reads.refuse(text, refusal)
     const found = refusal ? null : this.#reads.find(unit, text, this.#traces.wants, this.#told)
@@ -1135,6 +1136,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const names = this.#names
     this.#unitTouches = 0
     this.#unitNeeds = 0
+    this.#unitShows = nothingShown
     let { lacks, lacksUnnamed, usesUnnamed } = survey(Session.#context, bytes, at, end)
     if (usesUnnamed && names.unnamedInFlight && !this.#open) {
       // Which one that is, or whether there is one, is known when what is in flight has answered.
@@ -1143,7 +1145,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     }
     // What that sends ends the unnamed statement.
     const clears = this.#clearSequences(server)
-    if (this.#tellCacheStatus(server) || clears)
+    if (this.#tellOwn(server) || clears)
       ({ lacks, lacksUnnamed, usesUnnamed } = survey(Session.#context, bytes, at, end))
     // An open series has no place for it before: it is prepared within.
     if ((lacks.length === 0 && !lacksUnnamed) || this.#open || this.#preparesWithin) {
@@ -1223,17 +1225,33 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   /**
-   * What the last question came to is said on the connection, where SHOW reads it: in either protocol, and among others.
+   * What the gateway knows is said on the connection, where SHOW reads it: in either protocol, and among others.
    *
    * @returns true if something was sent
    */
-  #tellCacheStatus(server: ServerConnection): boolean {
-    if ((this.#unitNeeds & Needs.cacheStatus) === 0 || this.#open || server.pipeline.status === 'E')
-      return false
-    const outcome = this.#reads?.outcome
-    const text = outcome ? `${outcome.status}: ${outcome.why}` : 'disabled: caching is off'
-    ask(server, `SET ${cacheStatusParameter} TO ${quoteLiteral(text)}`, () => {})
-    return true
+  #tellOwn(server: ServerConnection): boolean {
+    if (this.#unitShows.length === 0 || this.#open || server.pipeline.status === 'E') return false
+    let isTold = false
+    for (const name of new Set(this.#unitShows)) {
+      const value = this.#ownValue(name)
+      if (value === null) continue
+      isTold = true
+      ask(server, setConfig(name, value), () => {})
+    }
+    return isTold
+  }
+
+  /** Null if PostgreSQL knows it. */
+  #ownValue(name: string): string | null {
+    const { reads, user } = this.#options
+    if (name === 'sluice.cache_status') {
+      const outcome = this.#reads?.outcome
+      return outcome ? `${outcome.status}: ${outcome.why}` : 'disabled: caching is off'
+    }
+    const view = viewNamed(name)
+    if (view === null) return null
+    const isSuperuser = this.#told.byName.get('is_superuser') === 'on'
+    return asJson(reads?.rowsOf(view, { user, isSuperuser }) ?? withoutCache[view])
   }
 
   #begin(server: ServerConnection): Exchange {
@@ -1275,6 +1293,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     } else if (suspects.has(plan, this.#changedAt)) this.#traces.onUnknown()
     this.#unitTouches |= plan.touches
     this.#unitNeeds |= plan.needs
+    if (plan.shows.length > 0) this.#unitShows = [...this.#unitShows, ...plan.shows]
     this.#traces.onPlan(plan)
     if (plan.copiesIn || plan.statements < 0) this.#mayCopyIn = true
   }
@@ -1357,7 +1376,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (this.#server && this.#server.pipeline.status !== 'I') return
     const news = [...(this.#channels?.news() ?? [])]
     // Who hears of a change reads again, and the stream may be behind.
-    if (news.length > 0) this.#options.notes?.commitOpaque()
+    if (news.length > 0) this.#options.notes?.onNotified()
     for (const message of news) this.#client.say(message)
   }
 

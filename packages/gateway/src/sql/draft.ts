@@ -26,6 +26,7 @@ export class Draft {
   changesSchema = false
   makesCode: StatementPlan['makesCode'] = 'no'
   readonly named: StatementPlan['named'][number][] = []
+  readonly shows: string[] = []
   readonly channels: StatementPlan['channels'][number][] = []
   readonly #customSettings = new Set<string>()
   readonly #functions = new Set<string>()
@@ -55,6 +56,12 @@ export class Draft {
   /** A relation, a type or an operator. */
   mentions(name: string): void {
     this.#mentions.add(name)
+  }
+
+  /** By SHOW, a parameter of the gateway's own. */
+  showsOwn(name: string): void {
+    this.needs |= Needs.ownShow
+    this.shows.push(name)
   }
 
   setsParameter(name: string): void {
@@ -87,6 +94,7 @@ export class Draft {
       changesSchema: this.changesSchema,
       makesCode: this.makesCode,
       named: this.named,
+      shows: this.shows,
       channels: this.channels,
       functions: [...this.#functions],
       mentions: statements < 0 ? null : [...this.#mentions],

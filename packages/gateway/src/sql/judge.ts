@@ -78,7 +78,7 @@ const visits: { readonly [kind: string]: (draft: Draft, node: never) => void } =
 
   VariableSetStmt: onSet,
   VariableShowStmt: (draft, { name }: VariableShowStmt) => {
-    if (name === 'sluice.cache_status') draft.needs |= Needs.cacheStatus
+    if (name?.startsWith('sluice.') || name === 'sluice_version') draft.showsOwn(name)
   },
   FuncCall: onCall,
   A_Expr: (draft, node: A_Expr) => onName(draft, node.name),

@@ -42,8 +42,8 @@ export const Needs = {
   statementNames: 2,
   /** Calls pg_cancel_backend or pg_terminate_backend. */
   backendSignal: 4,
-  /** SHOW sluice.cache_status. */
-  cacheStatus: 8,
+  /** SHOW of what only the gateway knows: `shows` says what. */
+  ownShow: 8,
 } as const
 
 export interface StatementPlan {
@@ -66,6 +66,8 @@ export interface StatementPlan {
   readonly makesCode: 'no' | 'perhaps' | 'yes'
   /** What it says of prepared statements by name, in its order. A name is a string of the bytes that the client wrote. */
   readonly named: readonly { readonly does: 'prepare' | 'execute' | 'deallocate'; readonly name: string }[]
+  /** What of the gateway's own it SHOWs: `sluice.cache_status`, `sluice_version` and so on. */
+  readonly shows: readonly string[]
   /** The channels that it LISTENs to or UNLISTENs (`*` for all), in their order. */
   readonly channels: readonly { readonly does: 'listen' | 'unlisten'; readonly channel: string }[]
   /**

@@ -81,7 +81,7 @@ export class World implements AsyncDisposable {
     let answers = 0
     let all = 0
     for (const { shared } of this.gateways)
-      for (const [status, count] of Object.entries(shared.cache.tallies.total.counts)) {
+      for (const [status, count] of Object.entries(shared.cache.total.counts)) {
         if (status === 'hit' || status === 'stale') answers += count
         if (status !== 'transaction' && status !== 'notaquery') all += count
       }
@@ -140,7 +140,7 @@ export class World implements AsyncDisposable {
    * the stream has shown the new one, and all before it.
    */
   async #drain({ gateway, reads, shared }: CachingGateway): Promise<void> {
-    const { counts } = shared.cache.tallies.total
+    const { counts } = shared.cache.total
     const isRunning = () => {
       const { phase } = reads.status
       return phase.at === 'running' && phase.covered === 2 && phase.quarantine === null

@@ -17,6 +17,8 @@ export class WriteSet {
   /** Why more may have been written than is known here; the first reason. */
   opaque: string | null = null
   ddl = false
+  /** What it says was bumped before, for all that could be known then: it is one transaction nevertheless. */
+  told = false
   readonly #tables = new Set<Oid>()
   readonly #inserts = new Set<Oid>()
   readonly #rows = new Map<Oid, (readonly string[])[]>()
@@ -51,6 +53,7 @@ export class WriteSet {
   clear(): void {
     this.opaque = null
     this.ddl = false
+    this.told = false
     this.#tables.clear()
     this.#inserts.clear()
     this.#rows.clear()
