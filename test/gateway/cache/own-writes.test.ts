@@ -10,7 +10,11 @@ import { freshDatabase } from '../../support/postgres.ts'
 import { type RawClient, rawClient } from '../../support/raw-client.ts'
 
 const database = await freshDatabase()
+/** A role, and what "$user" in its search_path stands for. */
+const keeper = `keeper_${database.name}`
 await database.query(`
+  create role ${keeper};
+  create schema authorization ${keeper} create table t (id int primary key, v int not null);
   create table t (id int primary key, v int not null);
   create view doubled as select id, v * 2 as w from t;
   create function adds() returns int language plpgsql as 'begin update t set v = v + 1; return 1; end';
@@ -24,10 +28,13 @@ await database.query(`
     for each row execute function on_insert();
   create table rules (x int);
   create rule adds as on insert to rules do also update t set v = v + 1;
-  create table defaults (x int default adds())`)
+  create table defaults (x int default adds());
+  create table parents (id int primary key);
+  create table children (id int primary key, parent int references parents on delete cascade)`)
 const [{ oid }] = await database.query(`select 'adds()'::regprocedure::oid::int as oid`)
 
 const reads = ['select v from t where id = 1', 'select sum(v) from t', 'select w / 2 from doubled']
+const kept = [`select sum(v) from ${keeper}.t`, `select v from ${keeper}.t where id = 1`]
 const write = 'update t set v = v + 1 where id = 1'
 
 let gateway: TestGateway
@@ -40,6 +47,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const client of [a, b]) client.destroy()
   await gateway.stop()
+  await database.query(`drop owned by ${keeper} cascade; drop role ${keeper}`)
 })
 
 beforeEach(async () => {
@@ -107,6 +115,33 @@ test('statements one by one, as far as they are committed', async () => {
   await a.query('rollback to s')
   await a.query('commit')
   await everybodyHears(1)
+})
+
+test.each([
+  ['a search_path', `set local search_path = ${keeper}`],
+  ['a search_path by a function', `select set_config('search_path', '${keeper}', true)`],
+  ['a role', `set local role ${keeper}`],
+])('what is written in the names of %s that holds for the transaction', async (_, sets) => {
+  await a.query(`truncate ${keeper}.t; insert into ${keeper}.t values (1, 0)`)
+  for (const read of kept) await expect.poll(() => isKept(read)).toBe(true)
+  for (const sql of ['begin', sets, write, 'commit']) await a.query(sql)
+  for (const read of kept) for (const client of [a, b]) expect(await client.query(read)).toContain('D(1)')
+})
+
+test('what a trigger does at the commit of statements one by one', async () => {
+  await a.query('begin')
+  await a.query('insert into defers values (1)')
+  await everybodyHears(0)
+  await a.query('commit')
+  await everybodyHears(1)
+})
+
+test('a cascade', async () => {
+  const read = 'select count(*) from children'
+  await a.query('insert into parents values (1), (2); insert into children values (1, 1), (2, 2)')
+  await expect.poll(() => isKept(read)).toBe(true)
+  await a.query('delete from parents where id = 1')
+  for (const client of [a, b]) expect(await client.query(read)).toContain('D(1)')
 })
 
 test('a prepared transaction, when somebody commits it', async () => {

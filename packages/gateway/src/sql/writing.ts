@@ -47,6 +47,8 @@ export interface Writes {
   readonly ddl: boolean
   /** A transaction may end within it: what was written before may be seen by others before it is done. */
   readonly commits: boolean
+  /** It sets the search_path or the role: behind it names mean something else, if only until the transaction is over. */
+  readonly movesNames: boolean
 }
 
 /** What a statement with these values has written: what is to be bumped when it has committed. */
@@ -64,4 +66,5 @@ export const writesNothing: Writes = {
   opaque: null,
   ddl: false,
   commits: false,
+  movesNames: false,
 }

@@ -53,8 +53,8 @@ export class Findings {
   readonly rows: RowRead[] = []
   ddl = false
   commits = false
-  /** Names may mean something else before it is through. */
-  movesPath = false
+  /** Names may mean something else before it is through, and behind it. */
+  movesNames = false
   #opaque: string | null = null
   readonly #tasks: Task[] = []
   #at = 0
@@ -82,9 +82,9 @@ export class Findings {
   }
 
   writes(): Writes {
-    const { tables, rows, inserts, ddl, commits } = this
-    const none = tables.size + inserts.size + rows.length === 0 && this.#opaque === null && !ddl && !commits
-    if (none) return writesNothing
+    const { tables, rows, inserts, ddl, commits, movesNames } = this
+    const none = tables.size + inserts.size + rows.length === 0 && this.#opaque === null
+    if (none && !ddl && !commits && !movesNames) return writesNothing
     return {
       tables: [...tables],
       rows: distinct(rows.filter(({ relation }) => !tables.has(relation))),
@@ -92,6 +92,7 @@ export class Findings {
       opaque: this.#opaque,
       ddl,
       commits,
+      movesNames,
     }
   }
 }

@@ -22,7 +22,7 @@ export function judgeWrites(
   const uses = usesOfParameters(statements)
   const places: Places = { literalAt, standsOnce: parameter => uses.get(parameter) === 1 }
   for (const { stmt } of statements) if (stmt) onStatement(found, stmt, { names: path, path, places })
-  if (found.movesPath && statements.length > 1)
+  if (found.movesNames && statements.length > 1)
     found.opaque('one of the statements may set the search_path of those behind it')
   if (statements.length > 0) runsAnywhere(found, catalogue, context)
   for (let task = found.next(); task; task = found.next()) look(found, task)

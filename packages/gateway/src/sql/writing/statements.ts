@@ -251,7 +251,7 @@ const movesPath = (parameter: string | undefined): boolean =>
   parameter === undefined || /^(?:search_path|role|session_authorization)$/i.test(parameter)
 
 function moves(found: Findings, { places }: Place): void {
-  if (places) found.movesPath = true
+  if (places) found.movesNames = true
   else found.opaque('a function that it calls sets the search_path on its way')
 }
 
