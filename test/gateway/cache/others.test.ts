@@ -64,6 +64,15 @@ test.each([
   expect(await keeps(read)).toBe(true)
 })
 
+test('a key that was asked for in vain, and is given to another row', async () => {
+  await database.query('insert into t values (90, 1)')
+  const [there, absent] = ['select v from t where id = 90', 'select v from t where id = 91']
+  expect([await keeps(there), await keeps(absent)]).toEqual([true, true])
+  await database.query('update t set id = 91 where id = 90')
+  await expect.poll(() => client.query(absent), { timeout: 20_000 }).toContain('D(1)')
+  await expect.poll(() => client.query(there), { timeout: 20_000 }).toContain('C(SELECT 0)')
+})
+
 test('a table whose changes nobody tells is asked for each time', async () => {
   expect(await keeps('select * from loose')).toBe(false)
 })
