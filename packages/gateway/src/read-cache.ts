@@ -242,15 +242,16 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
 
   rowsOf(view: ViewName, { user, isSuperuser }: Viewer): readonly object[] {
     const { caching, owner, shared } = this.#options
+    const showsTexts = isSuperuser || user === owner()
     switch (view) {
       case 'cache_stats':
         return [cacheStats(this.tallies, shared.cache)]
       case 'cache_shapes':
-        return cacheShapes(this.tallies, isSuperuser || user === owner())
+        return cacheShapes(this.tallies, showsTexts)
       case 'stream_status':
         return [streamStatus(this.status, this.#mode, caching.maxAgeMs + caching.staleWhileRevalidateMs)]
       case 'opaque_commits':
-        return opaqueCommits(this.#suspicion.causes(this.now))
+        return opaqueCommits(this.#suspicion.causes(this.now), showsTexts)
       default:
         return view satisfies never
     }

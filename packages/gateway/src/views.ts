@@ -26,10 +26,13 @@ export function cacheStats({ total }: Tallies, cache: Cache): Row<'cache_stats'>
   }
 }
 
-/** @param showsTexts false: the statements are none of the viewer's business, as in pg_stat_statements */
+/** In place of a statement, or what may have a piece of one in it, that is none of the viewer's business. */
+const hidden = '<insufficient privilege>'
+
+/** @param showsTexts false: statements are hidden, as in pg_stat_statements */
 export function cacheShapes(tallies: Tallies, showsTexts: boolean): Row<'cache_shapes'>[] {
   const rows = tallies.shapes.map(({ text, tally, last }) => ({
-    shape: showsTexts ? text : '<insufficient privilege>',
+    shape: showsTexts ? text : hidden,
     ...asRow(tally),
     ...{ last_status: last?.status ?? null, why: showsTexts ? (last?.why ?? null) : null },
   }))
@@ -53,8 +56,10 @@ function asRow(tally: Tally) {
 const askedOfOrigin = ({ miss, not_cached }: { readonly miss: number; readonly not_cached: number }) =>
   miss + not_cached
 
-export const opaqueCommits = (causes: readonly Suspected[]): Row<'opaque_commits'>[] =>
-  causes.map(({ cause, commits, ms, now }) => ({ cause, commits, suspect_ms: rounded(ms), suspect: now }))
+export const opaqueCommits = (causes: readonly Suspected[], showsTexts: boolean): Row<'opaque_commits'>[] =>
+  causes.map(({ cause, commits, ms, now }) => ({
+    ...{ cause: showsTexts ? cause : hidden, commits, suspect_ms: rounded(ms), suspect: now },
+  }))
 
 export type Mode = 'stream' | 'age' | 'off'
 
@@ -86,7 +91,7 @@ function stateOf({ phase, everRan }: InvalidationStatus): string {
     case 'running':
       return phase.covered === 0 && phase.quarantine ? 'quarantine' : 'running'
     case 'waiting':
-      return !phase.possible ? 'impossible' : everRan ? 'lost' : 'failed'
+      return everRan ? 'lost' : phase.possible ? 'failed' : 'impossible'
     case 'opening':
     case 'resting':
       return phase.at

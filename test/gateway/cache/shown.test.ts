@@ -1,7 +1,9 @@
 /** What SHOW tells an operator, who asks as any client does. */
+import { readFile } from 'node:fs/promises'
 import { bind, describe as describes, execute, flush, parse, sync } from '@sluice/wire'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { views } from '../../../packages/gateway/src/session/shown.ts'
 import { byAge, startCachingGateway } from '../../support/caching-gateway.ts'
 import { startGateway, type TestGateway } from '../../support/gateway.ts'
 import { createDatabase, freshDatabase } from '../../support/postgres.ts'
@@ -44,6 +46,13 @@ async function hit(by = client): Promise<void> {
     })
     .toMatch(/^hit/)
 }
+
+test('each view and each of its columns is in the docs', async () => {
+  const page = await readFile(new URL('../../../docs/caching.md', import.meta.url), 'utf8')
+  const named = new Set(page.match(/\w+/g))
+  for (const [view, columns] of Object.entries(views))
+    expect([view, ...Object.keys(columns)].filter(name => !named.has(name))).toEqual([])
+})
 
 describe('the figures of the cache', () => {
   test('count each question under its word, and what it has saved', async () => {
@@ -90,7 +99,9 @@ describe('the figures of the cache', () => {
     try {
       const rows = await show('cache_shapes', looker)
       expect(rows.length).toBeGreaterThan(0)
-      for (const row of rows) expect(row).toMatchObject({ shape: '<insufficient privilege>', why: null })
+      const hidden = '<insufficient privilege>'
+      for (const row of rows) expect(row).toMatchObject({ shape: hidden, why: null })
+      for (const { cause } of await show('opaque_commits', looker)) expect(cause).toBe(hidden)
     } finally {
       await looker.end()
       await database.query(`drop role looker_${database.name}`)
