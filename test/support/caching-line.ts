@@ -60,7 +60,11 @@ export class CachingLine implements AsyncDisposable {
 
   async untilKept(client: RawClient, ...reads: string[]): Promise<void> {
     for (const sql of reads)
-      await vi.waitFor(async () => expect(await this.keeps(client, sql), sql).toBe(true), patienceMs)
+      await vi.waitFor(async () => {
+        if (await this.keeps(client, sql)) return
+        const [, why] = await client.query('show sluice.cache_status')
+        throw new Error(`not kept: ${sql}: ${why}`)
+      }, patienceMs)
   }
 
   /** Until this Query is answered so: what others change is heard of within a bound. */
