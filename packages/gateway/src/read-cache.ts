@@ -7,7 +7,7 @@
  *     it was lost          none until it is back
  */
 import { randomInt } from 'node:crypto'
-import { type Answers, Cache } from './cache/cache.ts'
+import { type Answers, Cache, type Wanted } from './cache/cache.ts'
 import type { Description } from './cache/description.ts'
 import type { Entry } from './cache/entry.ts'
 import type { Fill, Form } from './cache/fills.ts'
@@ -214,8 +214,12 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
     return { maxAgeMs: mostMs, staleMs }
   }
 
-  find(describes: boolean, freshness: Freshness): Entry | Fill | null {
-    return this.#answers.find(describes, freshness, this.now)
+  find(wanted: Wanted): Entry | Fill | null {
+    return this.#answers.find(wanted, this.now)
+  }
+
+  get keeps(): boolean {
+    return this.#answers.keeps
   }
 
   begin(form: Form, asked: Asked): Fill {

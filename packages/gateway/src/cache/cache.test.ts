@@ -4,12 +4,18 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { type Answers, Cache } from './cache.ts'
 import { Entry } from './entry.ts'
 import { Fill } from './fills.ts'
+import type { Freshness } from './freshness.ts'
 import { makeCounters } from './stamps.ts'
 
 const counters = makeCounters()
 const mostBytes = 200_000
 const freshness = { maxAgeMs: 60_000, staleMs: 15_000 }
-const series = { simple: false, describes: true }
+const subject = { shape: {}, tables: [] }
+const series = { subject, simple: false, describes: true }
+const wants = (describes: boolean, wanted: Freshness = freshness) => ({
+  describes,
+  freshnessOf: () => wanted,
+})
 
 let cache: Cache
 let answers: Answers
@@ -47,7 +53,7 @@ function keep(text: string, value: string, at = 0, table = 1, form = series): vo
 
 function find(text: string, now: number, describes = true, wanted = freshness) {
   asks(text)
-  return answers.find(describes, wanted, now)
+  return answers.find(wants(describes, wanted), now)
 }
 
 /** What would be served: its value, with a mark if it is stale. */
@@ -102,7 +108,7 @@ describe('an answer that was kept', () => {
   })
 
   test('without a description does not answer who asks for one; the next answer takes its place', () => {
-    keep('q', '1', 0, 1, { simple: false, describes: false })
+    keep('q', '1', 0, 1, { ...series, describes: false })
     expect(served('q', 1)).toBeNull()
     expect(served('q', 1, false)).toBe('1')
     keep('q', '2')
@@ -141,7 +147,7 @@ describe('an answer on its way', () => {
   })
 
   test('is not joined by who asks for a description that it does not have', () => {
-    const fill = begin(0, { simple: false, describes: false })
+    const fill = begin(0, { ...series, describes: false })
     expect(find('q', 1)).toBeNull()
     expect(find('q', 1, false)).toBe(fill)
   })
@@ -339,16 +345,40 @@ test('whatever happens in whatever order, nobody reads what is older than what w
   )
 })
 
+describe('where no question comes again', () => {
+  /** Asks as a session does. */
+  function ask(text: string): 'answered' | 'kept' | 'passed on' {
+    if (served(text, 1) !== null) return 'answered'
+    if (!answers.keeps) return 'passed on'
+    keep(text, '1')
+    return 'kept'
+  }
+
+  beforeEach(() => {
+    for (let number = 0; number < 3_000; number++) ask(`once ${number}`)
+  })
+
+  test('an answer is kept when it is asked for once more', () => {
+    expect([ask('new'), ask('new'), ask('new')]).toEqual(['passed on', 'kept', 'answered'])
+  })
+
+  test('and again at once when questions come again', () => {
+    expect(ask('other')).toBe('passed on')
+    for (let time = 0; time < 3; time++) ask('new')
+    expect([ask('another'), ask('another')]).toEqual(['kept', 'answered'])
+  })
+})
+
 test('what is written by one way to a database ends what was read by another', () => {
   const other = cache.database('app')
   keep('q', 'old')
   asks('q')
-  expect(answers.find(true, freshness, 0)).toBeInstanceOf(Entry)
+  expect(answers.find(wants(true), 0)).toBeInstanceOf(Entry)
   other.stamps.bump(other.stamps.table(1))
   asks('q')
-  expect(answers.find(true, freshness, 0)).toBeNull()
+  expect(answers.find(wants(true), 0)).toBeNull()
   keep('q', 'old')
   other.stamps.commitOpaque()
   asks('q')
-  expect(answers.find(true, freshness, 0)).toBeNull()
+  expect(answers.find(wants(true), 0)).toBeNull()
 })

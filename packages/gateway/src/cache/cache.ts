@@ -20,8 +20,8 @@
  *
  *     const { key } = cache
  *     key.begin(context); key.add(text, start, end); key.end()      // not if key.tooLong
- *     const found = answers.find(describes, freshness, now)
- *     if (found === null) fill = answers.begin(form, stamps.ask(slots, now))      // in the same breath as the sending
+ *     const found = answers.find(wanted, now)
+ *     if (found === null && answers.keeps) fill = answers.begin(form, stamps.ask(slots, now))      // in the same breath as the sending
  *     fill.onBytes(chunk) …  fill.onAnswered(now)  or  fill.onLost()
  *
  * All is synchronous and without I/O: time is an argument, and there is no timer; `sweep` is called from time to time.
@@ -29,8 +29,9 @@
  * session asks (session/).
  */
 import { Contexts } from './contexts.ts'
+import { Credit } from './credit.ts'
 import { Description } from './description.ts'
-import { Entry } from './entry.ts'
+import { Entry, type Subject } from './entry.ts'
 import { type Fill, Fills, type Form } from './fills.ts'
 import { type Freshness, judgeAge, mostAgeMs, mostAgeUntoldMs } from './freshness.ts'
 import type { Kept } from './kept.ts'
@@ -99,6 +100,14 @@ export class Cache {
   }
 }
 
+/** What an asker takes. */
+export interface Wanted {
+  /** It is to hear a RowDescription. */
+  readonly describes: boolean
+  /** How old an answer may be; null: there must be none. */
+  freshnessOf(subject: Subject): Freshness | null
+}
+
 /** The answers of one database. */
 export class Answers {
   readonly stamps: Stamps
@@ -106,6 +115,7 @@ export class Answers {
   /** A stream tells of changes, and is well: answers may be older than an hour. */
   told = false
   readonly #cache: Cache
+  readonly #credit = new Credit()
 
   constructor(cache: Cache, stamps: Stamps) {
     this.#cache = cache
@@ -118,29 +128,34 @@ export class Answers {
   /**
    * What there is for `key`.
    *
-   * @param describes the client is to hear a RowDescription
    * @returns an answer, which may be stale, or one on its way, to be joined
    */
-  find(describes: boolean, freshness: Freshness, now: number): Entry | Fill | null {
+  find(wanted: Wanted, now: number): Entry | Fill | null {
     const { fills, key } = this.#cache
-    const limitMs = this.told ? mostAgeMs : mostAgeUntoldMs
     const entry = this.#current(key)
-    if (entry instanceof Entry && (entry.describes || !describes)) {
-      const age = judgeAge(now - entry.askedAt, freshness, limitMs)
+    if (entry instanceof Entry && (entry.describes || !wanted.describes)) {
+      const age = this.#ageOf(entry.subject, now - entry.askedAt, wanted)
       if (age !== 'expired') {
         entry.stale = age === 'stale'
         this.#cache.store.use(entry)
+        this.#credit.onHit()
         return entry
       }
     }
     const fill = fills.get(key)
-    if (fill === null || !fill.current || (describes && !fill.describes)) return null
-    return judgeAge(now - fill.asked.at, freshness, limitMs) === 'fresh' ? fill : null
+    if (fill === null || !fill.current || (wanted.describes && !fill.describes)) return null
+    return this.#ageOf(fill.subject, now - fill.asked.at, wanted) === 'fresh' ? fill : null
+  }
+
+  /** The answer to `key`, for which nothing was found, is worth keeping. */
+  get keeps(): boolean {
+    return this.#credit.isLeft || this.#cache.store.isAskedAgain(this.#cache.key)
   }
 
   /** The question `key` goes to the origin now. */
   begin(form: Form, asked: Asked): Fill {
     const { fills, key, store } = this.#cache
+    this.#credit.onKept()
     return fills.begin(key, form, asked, this.stamps, entry => store.add(entry))
   }
 
@@ -160,6 +175,11 @@ export class Answers {
   keepDescription(question: Question, asked: Asked, messages: readonly Uint8Array[]): void {
     const description = new Description(question, this.stamps, asked, messages)
     if (description.current) this.#cache.store.add(description)
+  }
+
+  #ageOf(subject: Subject, ageMs: number, wanted: Wanted): 'fresh' | 'stale' | 'expired' {
+    const freshness = wanted.freshnessOf(subject)
+    return freshness ? judgeAge(ageMs, freshness, this.told ? mostAgeMs : mostAgeUntoldMs) : 'expired'
   }
 
   /** What may be served as of what it depends on. What may not stays, for the next answer takes its place. */

@@ -31,7 +31,16 @@ export interface Said {
   readonly commandCompleteAt: number
 }
 
+/** What a question is about. */
+export interface Subject {
+  /** Stands for the statement's shape in counts: its plan. */
+  readonly shape: object
+  /** The tables that it reads: their settings say how old an answer may be. */
+  readonly tables: readonly number[]
+}
+
 export class Entry extends Kept {
+  readonly subject: Subject
   readonly rowsAt: number
   readonly commandCompleteAt: number
   /** How long the origin took: what each hit saves. */
@@ -42,8 +51,15 @@ export class Entry extends Kept {
   #refreshAt = Number.NEGATIVE_INFINITY
   #pauseMs = shortestPauseMs
 
-  constructor(question: Question, stamps: Stamps, asked: Asked, said: Said, tookMs: number) {
+  constructor(
+    question: Question,
+    subject: Subject,
+    stamps: Stamps,
+    asked: Asked,
+    { said, tookMs }: { readonly said: Said; readonly tookMs: number },
+  ) {
     super(question, stamps, asked, [parseComplete(), bindComplete(), ...said.parts, ready])
+    this.subject = subject
     this.rowsAt = this.descriptionAt + said.rowsAt
     this.commandCompleteAt = this.descriptionAt + said.commandCompleteAt
     this.tookMs = tookMs

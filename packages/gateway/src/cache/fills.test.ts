@@ -11,8 +11,9 @@ const failure = Buffer.concat([
   errorResponse({ severity: 'ERROR', code: '57014', message: 'canceling statement due to user request' }),
   readyForQuery('I'),
 ])
-const simple = { simple: true, describes: true }
-const withoutDescription = { simple: false, describes: false }
+const subject = { shape: {}, tables: [] }
+const simple = { subject, simple: true, describes: true }
+const withoutDescription = { subject, simple: false, describes: false }
 
 const counters = makeCounters()
 const key = new Key(1)

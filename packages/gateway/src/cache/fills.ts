@@ -19,9 +19,9 @@
  * Whoever joins asked after the fill did, so its stamp must be current then, and need not be later: a change that comes
  * after the question may or may not be in the answer.
  */
-import { Entry } from './entry.ts'
+import { Entry, type Subject } from './entry.ts'
 import type { Key, Question } from './key.ts'
-import type { Asked, Stamps } from './stamps.ts'
+import type { Asked, Slots, Stamps } from './stamps.ts'
 import { type Allowance, type Refusal, Tee } from './tee.ts'
 
 export interface FillWaiter {
@@ -109,8 +109,9 @@ export class Fills {
   }
 }
 
-/** How the client asks. */
+/** What the client asks about, and how. */
 export interface Form {
+  readonly subject: Subject
   /** By a simple Query, not by a series. */
   readonly simple: boolean
   /** The answer has a RowDescription: always for a simple Query, with a Describe of the portal in a series. */
@@ -148,6 +149,14 @@ export class Fill {
 
   get describes(): boolean {
     return this.#parts.form.describes
+  }
+
+  get subject(): Subject {
+    return this.#parts.form.subject
+  }
+
+  get slots(): Slots {
+    return this.asked.slots
   }
 
   /** Nothing that the answer depends on may have changed since it was asked for. */
@@ -199,13 +208,14 @@ export class Fill {
    * @returns why it is not kept; null if it may be
    */
   onAnswered(now: number): Refusal | null {
-    const { keep, stamps, tee } = this.#parts
+    const { form, keep, stamps, tee } = this.#parts
     const said = tee.end()
     if (said === null) {
       this.#leaveAlone()
       return tee.refusal
     }
-    const entry = new Entry(this.question, stamps, this.asked, said, now - this.asked.at)
+    const tookMs = now - this.asked.at
+    const entry = new Entry(this.question, form.subject, stamps, this.asked, { said, tookMs })
     const isCurrent = entry.current
     if (isCurrent) keep(entry)
     for (const waiter of this.#end()) waiter.onAnswer(entry)

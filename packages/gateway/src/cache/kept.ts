@@ -23,8 +23,8 @@ export class Kept {
   readonly hash: number
   /** When it was asked for at the origin. */
   readonly askedAt: number
+  readonly slots: Slots
   readonly #stamps: Stamps
-  readonly #slots: Slots
   readonly #stamp: number
   readonly #opaque: number
 
@@ -48,14 +48,14 @@ export class Kept {
     this.hash = question.hash
     this.askedAt = asked.at
     this.#stamps = stamps
-    this.#slots = asked.slots
+    this.slots = asked.slots
     this.#stamp = asked.stamp
     this.#opaque = asked.opaque
   }
 
   /** Nothing that it depends on is known to have changed since it was asked for. If something has, it is worth nothing. */
   get current(): boolean {
-    return this.#stamps.current(this.#stamp, this.#slots)
+    return this.#stamps.current(this.#stamp, this.slots)
   }
 
   /** An opaque commit may have changed it: it is served again if that has passed and it is still current. */
@@ -65,7 +65,7 @@ export class Kept {
 
   /** What it takes of memory. */
   get weight(): number {
-    return objectBytes + slotBytes * this.#slots.length + this.bytes.length
+    return objectBytes + slotBytes * this.slots.length + this.bytes.length
   }
 
   /** It is what was said to this question. */

@@ -34,12 +34,25 @@ export interface Outcome {
   readonly why: string
 }
 
+/** Written out, for each new shape is given some. */
+const noCounts = (): Record<Status, number> => ({
+  hit: 0,
+  stale: 0,
+  miss: 0,
+  disabled: 0,
+  transaction: 0,
+  uncacheable: 0,
+  volatile: 0,
+  notaquery: 0,
+  multiplestatements: 0,
+  parseerror: 0,
+  oversizedquery: 0,
+  oversizedresult: 0,
+})
+
 /** Counts of one shape, or of all. */
 export class Tally {
-  readonly counts: Record<Status, number> = Object.fromEntries(statuses.map(status => [status, 0])) as Record<
-    Status,
-    number
-  >
+  readonly counts: Record<Status, number> = noCounts()
   /** How often the origin was asked in the background, for a stale answer: no client's question. */
   refreshes = 0
   /** What the origin would have taken for what was answered from the cache, less what it took for refreshes. */
@@ -89,9 +102,9 @@ export class Tallies {
 
   /**
    * @param shape stands for the shape: its plan
-   * @param text what it is called, asked for the first time
+   * @param text what it is called, made a string the first time
    */
-  count(outcome: Outcome, shape: object, text: () => string, savedMs: number = 0): void {
+  count(outcome: Outcome, shape: object, text: { toString(): string }, savedMs: number = 0): void {
     const counted = this.#of(shape, text)
     const { status } = outcome
     if (status !== 'hit' && status !== 'stale') counted.last = outcome
@@ -112,7 +125,7 @@ export class Tallies {
   }
 
   /** The origin has answered a refresh. */
-  countRefresh(shape: object, text: () => string, tookMs: number): void {
+  countRefresh(shape: object, text: { toString(): string }, tookMs: number): void {
     const { tally } = this.#of(shape, text)
     for (const each of [this.total, tally, this.#all]) {
       if (each === null) continue
@@ -127,14 +140,14 @@ export class Tallies {
     return [...this.#shapes.values()]
   }
 
-  #of(shape: object, text: () => string): Counted {
+  #of(shape: object, text: { toString(): string }): Counted {
     const known = this.#shapes.get(shape)
     if (known) {
       known.used = true
       return known
     }
     if (this.#shapes.size >= this.#most) this.#makeRoom()
-    const counted = { text: text(), tally: new Tally(), last: null, used: false }
+    const counted = { text: text.toString(), tally: new Tally(), last: null, used: false }
     this.#shapes.set(shape, counted)
     return counted
   }

@@ -70,6 +70,11 @@ export class Store {
     return kept?.answers(question) ? kept : null
   }
 
+  /** This question was asked before it was asked now; it may also be another one that shares its counters. */
+  isAskedAgain({ hash }: Question): boolean {
+    return this.#sketch.estimate(hash) > 1
+  }
+
   /** It was of use. */
   use(kept: Kept): void {
     switch (kept.segment) {

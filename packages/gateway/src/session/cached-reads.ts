@@ -1,12 +1,18 @@
 /**
  * One client's questions to the cache.
  *
- *     unit ──▶ may it be asked? ──no, and why──▶ the origin
- *               │ key, slots
- *               ▼
- *              found: an answer ──▶ said, and the unit is done; if it is stale, a refresh begins (refreshes.ts)
- *                     a fill    ──▶ the client waits for it, without a server connection
- *                     nothing   ──▶ the origin, and its answer is kept (a fill), if the unit is a whole exchange
+ *     unit ──▶ key ──▶ found: an answer ──▶ said, and the unit is done; if it is stale, a refresh begins (refreshes.ts)
+ *                       │     a fill    ──▶ the client waits for it, without a server connection
+ *                       │ nothing
+ *                       ▼
+ *                   may it be kept? ──no, and why──▶ the origin
+ *                       │ slots
+ *                       ▼
+ *                   the origin, and its answer is kept (a fill), if it is worth it (cache/credit.ts) and the unit is a
+ *                   whole exchange
+ *
+ * What was kept is found by its key alone: the same bytes, asked in the same context, were found fit to be kept, and what
+ * they depend on, the catalogue included, is in the answer's stamp. So a hit reads no SQL.
  *
  * It is asked when all of the client's earlier exchanges have answered, never before, so that a client sees what it has
  * written, and each time anew: between a question and the sending of a unit everything may have changed.
@@ -14,9 +20,10 @@
  * Not here: when that is, and what is done then (session.ts); answers (cache/); verdicts (sql/reading/).
  */
 
+import type { Wanted } from '../cache/cache.ts'
 import type { Description } from '../cache/description.ts'
-import { directiveOf } from '../cache/directives.ts'
-import type { Entry } from '../cache/entry.ts'
+import { type Directive, directiveOf } from '../cache/directives.ts'
+import type { Entry, Subject } from '../cache/entry.ts'
 import type { Fill, Form } from '../cache/fills.ts'
 import type { Freshness } from '../cache/freshness.ts'
 import type { Key, Question } from '../cache/key.ts'
@@ -25,14 +32,14 @@ import { type Outcome, outcomeOf, type Status, type Tallies } from '../cache/sta
 import type { Refusal } from '../cache/tee.ts'
 import type { Catalogue, Oid } from '../catalogue/index.ts'
 import type { Values } from '../origin/values.ts'
-import type { StatementPlan } from '../sql/plan.ts'
-import { printed } from '../sql/printed.ts'
 import type { ReadAs, Readings } from '../sql/reading/index.ts'
+import type { Dependencies } from '../sql/reading.ts'
 import type { Asker, Asking } from './asking.ts'
 import { BoundValues } from './bound-values.ts'
 import type { WriteNotes } from './own-writes.ts'
 import type { ReadUnit } from './read-unit.ts'
 import type { Viewer, ViewName } from './shown.ts'
+import type { Text } from './text.ts'
 
 /** What the cache is to the sessions of one user in one database. */
 export interface ReadCache extends WriteNotes {
@@ -43,11 +50,13 @@ export interface ReadCache extends WriteNotes {
   readonly key: Key
   readonly now: number
   /** In which names this client reads; null while that is not known. */
-  contextOf(asking: Asking): { readonly names: ReadAs; readonly number: number } | null
+  contextOf(asking: Asking): Context | null
   /** How old an answer from these tables may be, or why none is kept. */
   freshnessOf(catalogue: Catalogue, tables: Iterable<Oid>): Freshness | string
   /** What there is for `key`: an answer, or one on its way. */
-  find(describes: boolean, freshness: Freshness): Entry | Fill | null
+  find(wanted: Wanted): Entry | Fill | null
+  /** An answer to `key`, for which nothing was found, is worth keeping. */
+  readonly keeps: boolean
   /** The question goes to the origin now. */
   begin(form: Form, asked: Asked): Fill
   /** What a Describe of the statement `key` was answered by. */
@@ -57,14 +66,9 @@ export interface ReadCache extends WriteNotes {
   rowsOf(view: ViewName, by: Viewer): readonly object[]
 }
 
-/** A prepared statement, as far as the cache has to know it. */
-export interface Text {
-  readonly plan: StatementPlan
-  readonly bytes: Uint8Array
-  /** Of the text without its NUL, and the end of the parameter types behind it; the same as `end` for a Query. */
-  readonly start: number
-  readonly end: number
-  readonly typesEnd: number
+interface Context {
+  readonly names: ReadAs
+  readonly number: number
 }
 
 /** Outcomes that need no statement to be told. */
@@ -76,6 +80,13 @@ const isMiss = asIs(
   'miss',
   'no answer was there: the origin was asked, and its answer is kept if nothing speaks against it',
 )
+const isNotWorthIt = asIs(
+  'miss',
+  'no answer was there, and none is kept until it is asked once more: of late hardly any question came again',
+)
+// How old it is is said when somebody asks.
+const isHit = asIs('hit', 'the answer was kept')
+const isStale = asIs('stale', 'the answer was kept')
 const isJoined = asIs('miss', 'another client had asked the same: its answer was given to both')
 export const inTransaction = asIs('transaction', 'it runs in a transaction')
 export const inOwnSession = asIs(
@@ -84,19 +95,28 @@ export const inOwnSession = asIs(
 )
 const nothingAsked = asIs('uncacheable', 'nothing was asked before')
 
-const noTypes: readonly number[] = []
+const nothingSaid: Directive = { says: 'nothing' }
 
-export class CachedReads {
+export class CachedReads implements Wanted {
   readonly #cache: ReadCache
   readonly #asker: Asker
-  /** Of the unit that was looked up last and is about to be sent. */
+  /** Of the unit that was looked up last and is about to be sent. Null: its answer is not to be kept. */
   #slots: Slots | null = null
-  /** What the last question came to, and the one that is asked now. */
+  #subject: Subject = { shape: this, tables: [] }
+  /** The same: it does nothing but read. */
+  readsOnly = false
+  // Of the unit that is being looked up.
+  describes = false
+  #context: Context | null = null
+  #directive: Directive = nothingSaid
+  /** What the last question came to, unless it was answered, and the one that is asked now. */
   #outcome = nothingAsked
   #next: Outcome | null = null
   #text: Text | null = null
-  /** The plan of the fill. */
-  #begun: StatementPlan | null = null
+  /** Stands for the shape of what was begun. */
+  #begun: object | null = null
+  /** How old the answer was to the last question, in ms; negative if none was kept. */
+  #answerMs = -1
 
   constructor(cache: ReadCache, asker: Asker) {
     this.#cache = cache
@@ -105,7 +125,11 @@ export class CachedReads {
 
   /** For SHOW sluice.cache_status. */
   get outcome(): Outcome {
-    return this.#outcome
+    if (this.#answerMs < 0) return this.#outcome
+    const age = `the answer is ${Math.round(this.#answerMs)} ms old`
+    return this.#outcome.status === 'hit'
+      ? asIs('hit', age)
+      : asIs('stale', `${age}, and a new one is fetched in the background`)
   }
 
   /** Why the next statement is not looked up. */
@@ -123,26 +147,44 @@ export class CachedReads {
   find(unit: ReadUnit, text: Text, wants: Values, told: Values): Entry | Fill | null {
     const cache = this.#cache
     this.#slots = null
-    const refuse = (outcome: Outcome) => this.refuse(text, outcome)
-    const asking = this.#asker.asking(wants, told)
-    if (asking.off) return refuse(isOff)
-    if (asking.refused !== null) return refuse(asIs('uncacheable', asking.refused))
-    const context = cache.contextOf(asking)
-    if (context === null) return refuse(isUnknown)
+    this.readsOnly = false
+    this.#text = text
+    const refusal = this.#ask(unit, text, this.#asker.asking(wants, told))
+    if (refusal !== null) return this.refuse(text, refusal)
+    const found = cache.find(this)
+    if (found === null) return this.#judge(unit, text, this.#context!)
+    this.readsOnly = true
+    this.#slots = found.slots
+    this.#subject = found.subject
+    this.#next = isMiss
+    return found
+  }
+
+  /** For the cache, which knows what was asked. */
+  freshnessOf({ tables }: Subject): Freshness | null {
+    const freshness = this.#cache.freshnessOf(this.#context!.names.catalogue, tables)
+    if (typeof freshness === 'string') return null
+    const directive = this.#directive
+    return directive.says === 'freshness' ? { ...freshness, ...directive.freshness } : freshness
+  }
+
+  /**
+   * Makes the key.
+   *
+   * @returns why nothing is to be looked up
+   */
+  #ask(unit: ReadUnit, text: Text, asking: Asking): Outcome | null {
+    if (asking.off) return isOff
+    if (asking.refused !== null) return asIs('uncacheable', asking.refused)
+    const context = this.#cache.contextOf(asking)
+    if (context === null) return isUnknown
     const directive = directiveOf(text.bytes, text.start, text.end)
-    if (directive.says === 'no-cache') return refuse(asIs('disabled', 'its comment says no-cache'))
-    if (directive.says === 'nonsense') return refuse(asIs('uncacheable', directive.why))
-    const types = text.typesEnd > text.end ? typesOf(text) : noTypes
-    const verdict = cache.readings.verdictOn(text.bytes, text.start, text.end, context.names, types)
-    if (!verdict.cacheable) return refuse(verdict)
-    const values = unit.kind === 'run' ? new BoundValues(unit.bytes, unit.valuesStart, unit.valuesEnd) : null
-    const depends = cache.readings.dependencies(number => values?.value(number) ?? null)
-    if ('cacheable' in depends) return refuse(depends)
-    const read = [...depends.tables, ...depends.rows.map(({ relation }) => relation)]
-    const freshness = cache.freshnessOf(context.names.catalogue, read)
-    if (typeof freshness === 'string') return refuse(asIs('uncacheable', freshness))
-    const wanted = directive.says === 'freshness' ? { ...freshness, ...directive.freshness } : freshness
-    const { key, stamps } = cache
+    if (directive.says === 'no-cache') return asIs('disabled', 'its comment says no-cache')
+    if (directive.says === 'nonsense') return asIs('uncacheable', directive.why)
+    this.#context = context
+    this.#directive = directive
+    this.describes = describes(unit)
+    const { key } = this.#cache
     key.begin(context.number)
     key.add(text.bytes, text.start, text.end)
     if (unit.kind === 'run') {
@@ -150,11 +192,30 @@ export class CachedReads {
       key.add(unit.bytes, unit.valuesStart, unit.valuesEnd)
     }
     key.end()
-    if (key.tooLong) return refuse(isTooLong)
+    return key.tooLong ? isTooLong : null
+  }
+
+  /** Nothing was found: may, and shall, the answer be kept? */
+  #judge(unit: ReadUnit, text: Text, { names }: Context): null {
+    const { keeps, readings, stamps } = this.#cache
+    const verdict = readings.verdictOn(text.bytes, text.start, text.end, names, text.types, keeps)
+    if (!verdict.cacheable) return this.refuse(text, verdict)
+    this.readsOnly = true
+    if (!keeps) return this.refuse(text, isNotWorthIt)
+    let values: BoundValues | null = null
+    const depends = readings.dependencies(number => {
+      if (unit.kind === 'query') return null
+      values ??= new BoundValues(unit.bytes, unit.valuesStart, unit.valuesEnd)
+      return values.value(number) ?? null
+    })
+    if ('cacheable' in depends) return this.refuse(text, depends)
+    const tables = depends.rows.length === 0 ? depends.tables : tablesOf(depends)
+    const freshness = this.#cache.freshnessOf(names.catalogue, tables)
+    if (typeof freshness === 'string') return this.refuse(text, asIs('uncacheable', freshness))
     this.#slots = stamps.slotsOf(depends.tables, depends.rows)
-    this.#text = text
+    this.#subject = { shape: text.plan, tables }
     this.#next = isMiss
-    return cache.find(describes(unit), wanted)
+    return null
   }
 
   /** What a Describe of this statement would be answered by; null if that is not known. */
@@ -181,7 +242,7 @@ export class CachedReads {
     this.#slots = null
     const context = asking.off || asking.refused !== null ? null : this.#cache.contextOf(asking)
     if (context === null) return false
-    const verdict = readings.verdictOn(text.bytes, text.start, text.end, context.names, typesOf(text))
+    const verdict = readings.verdictOn(text.bytes, text.start, text.end, context.names, text.types)
     // 'now' is read when a statement is parsed.
     if (!verdict.cacheable || 'cacheable' in readings.dependencies(() => null)) return false
     key.begin(context.number)
@@ -197,8 +258,8 @@ export class CachedReads {
     this.#slots = null
     if (slots === null) return null
     const { stamps, now } = this.#cache
-    this.#begun = this.#text?.plan ?? null
-    const form = { simple: unit.kind === 'query', describes: describes(unit) }
+    this.#begun = this.#subject.shape
+    const form = { subject: this.#subject, simple: unit.kind === 'query', describes: describes(unit) }
     return this.#cache.begin(form, stamps.ask(slots, now))
   }
 
@@ -206,6 +267,7 @@ export class CachedReads {
   forget(): void {
     this.#slots = null
     this.#next = null
+    this.readsOnly = false
   }
 
   /** The statement that was looked up, or refused, is sent. */
@@ -214,17 +276,13 @@ export class CachedReads {
   }
 
   /** It was answered by what was kept, or by what another client had asked for. */
-  onSaid({ stale, askedAt, tookMs }: Entry, joined: boolean): void {
-    if (joined) this.#count(isJoined)
-    else {
-      const ageMs = Math.round(this.#cache.now - askedAt)
-      this.#count(
-        stale
-          ? asIs('stale', `the answer is ${ageMs} ms old, and a new one is fetched in the background`)
-          : asIs('hit', `the answer is ${ageMs} ms old`),
-        tookMs,
-      )
+  onSaid(entry: Entry, joined: boolean): void {
+    if (joined) {
+      this.#count(isJoined)
+      return
     }
+    this.#count(entry.stale ? isStale : isHit, entry.tookMs)
+    this.#answerMs = this.#cache.now - entry.askedAt
   }
 
   /** The origin has answered what was begun. @param refusal why that is not kept */
@@ -238,25 +296,22 @@ export class CachedReads {
   #count(outcome: Outcome, savedMs: number = 0): void {
     const text = this.#text
     this.#outcome = outcome
+    this.#answerMs = -1
     this.#next = null
-    if (text) this.#cache.tallies.count(outcome, text.plan, () => textOf(text), savedMs)
+    // Nothing that was sent is kept in memory for a client that is idle.
+    this.#text = null
+    if (text) this.#cache.tallies.count(outcome, text.plan, text, savedMs)
   }
 }
+
+const tablesOf = ({ tables, rows }: Dependencies): readonly Oid[] => [
+  ...tables,
+  ...rows.map(({ relation }) => relation),
+]
 
 /** The client is to hear what the result is like. */
 const describes = ({ kind, steps }: ReadUnit): boolean =>
   kind === 'query' || steps.includes('portal described')
-
-/** What its shape is called. */
-export const textOf = ({ bytes, start, end }: Text) => printed(bytes, start, end)
-
-/** The parameter types that a Parse declares. */
-export function typesOf({ bytes, end, typesEnd }: Pick<Text, 'bytes' | 'end' | 'typesEnd'>): number[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const types: number[] = []
-  for (let at = end + 3; at + 4 <= typesEnd; at += 4) types.push(view.getUint32(at))
-  return types
-}
 
 /**
  * What a client hears of an answer that was kept, to this unit.

@@ -29,8 +29,9 @@ import { deafHolder, type ServerConnection } from '../origin/server-connection.t
 import type { Values } from '../origin/values.ts'
 import type { StatementPlan } from '../sql/plan.ts'
 import { Asker } from './asking.ts'
-import { CachedReads, type ReadCache, type Text, textOf } from './cached-reads.ts'
+import { CachedReads, type ReadCache } from './cached-reads.ts'
 import { ReadUnit } from './read-unit.ts'
+import { Text } from './text.ts'
 
 /** What was said though it is stale: to which unit, and to whom. */
 export interface StaleAnswer {
@@ -193,7 +194,7 @@ class Refresh implements Waiter, AnswerSink {
     const server = this.#server!
     const fill = this.#fill!
     fill.onAnswered(reads.now)
-    reads.tallies.countRefresh(this.#plan, () => textOf(this.#text), reads.now - fill.asked.at)
+    reads.tallies.countRefresh(this.#plan, this.#text, reads.now - fill.asked.at)
     server.afterFeed(() => this.#release(server))
   }
 
@@ -223,8 +224,8 @@ class Refresh implements Waiter, AnswerSink {
 
   get #text(): Text {
     const { bytes, kind, textStart, textEnd, typesEnd } = this.#unit
-    const plan = this.#plan
-    return { plan, bytes, start: textStart, end: textEnd, typesEnd: kind === 'query' ? textEnd : typesEnd }
+    const ends = { start: textStart, end: textEnd, typesEnd: kind === 'query' ? textEnd : typesEnd }
+    return new Text(bytes, ends, this.#plan)
   }
 
   #release(server: ServerConnection): void {

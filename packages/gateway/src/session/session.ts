@@ -58,15 +58,7 @@ import { deallocatesOnly, Needs, type StatementPlan, Touches } from '../sql/plan
 import type { Socket, SocketHandler } from '../transport/transport.ts'
 import { Asker } from './asking.ts'
 import { BoundValues } from './bound-values.ts'
-import {
-  answerTo,
-  CachedReads,
-  inOwnSession,
-  inTransaction,
-  type ReadCache,
-  type Text,
-  typesOf,
-} from './cached-reads.ts'
+import { answerTo, CachedReads, inOwnSession, inTransaction, type ReadCache } from './cached-reads.ts'
 import { Channels } from './channels.ts'
 import { Client, fullBytes, lengthAt } from './client.ts'
 import { describedBy } from './description.ts'
@@ -90,6 +82,7 @@ import type { Refreshes } from './refreshes.ts'
 import { type Context, inject, lend, ownText, passMessage, rewrittenNeeds, survey } from './series.ts'
 import { asJson, viewNamed, withoutCache } from './shown.ts'
 import { type Signal, sendSignals } from './signals.ts'
+import { Text, textOf } from './text.ts'
 import { type Place, Traces } from './traces.ts'
 
 /** What all sessions of one user in one database have in common: one object, for there may be many thousand of them. */
@@ -188,12 +181,6 @@ const wasCanceled = (answer: OwnAnswer) => 'error' in answer && answer.error.cod
 /** Bytes as text, byte for byte: in any of the encodings that are read at all, what is looked for in it is ASCII. */
 const latin1 = (bytes: Uint8Array) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-
-/** A statement's text, in the message that prepares it. */
-function parsedText({ parse, plan }: Statement | Unnamed): Text {
-  const start = parse.indexOf(0, 5) + 1
-  return { plan, bytes: parse, start, end: parse.indexOf(0, start), typesEnd: parse.length }
-}
 
 export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, Holder {
   readonly key: SessionStart['key']
@@ -840,11 +827,15 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (text === null) return 'the origin'
     this.#reads ??= new CachedReads(reads, this.#asks)
     if (unit.kind === 'prepare') return this.#prepareHere(unit, text) ? 'answered' : 'the origin'
-    if ((text.plan.needs & Needs.ownShow) !== 0) return 'the origin'
     const refusal = this.#mayAskCache()
-    if (refusal !== null) this.#reads.refuse(text, refusal)
-    const found = refusal ? null : this.#reads.find(unit, text, this.#traces.wants, this.#told)
-    if (found === null) return 'the origin'
+    const found = refusal
+      ? this.#reads.refuse(text, refusal)
+      : this.#reads.find(unit, text, this.#traces.wants, this.#told)
+    if (found === null) {
+      // Whoever asks what the last question came to does not ask another.
+      if ((text.plan.needs & Needs.ownShow) !== 0) this.#reads.forget()
+      return 'the origin'
+    }
     if (this.#inFlight > 0 && !this.#open) {
       // What is in flight may change it: looked up again when that has answered.
       this.#phase = 'awaiting'
@@ -873,16 +864,16 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   /** The text of the unit's statement; null if it can't be answered here. */
   #textOf(unit: ReadUnit): Text | null {
     const { bytes, kind, textStart, textEnd, typesEnd } = unit
-    if (textStart >= 0)
-      return {
-        ...{ bytes, start: textStart, end: textEnd, typesEnd: kind === 'query' ? textEnd : typesEnd },
-        plan: this.#planOf(bytes, textStart, textEnd),
-      }
+    if (textStart >= 0) {
+      Session.#context.session = this
+      const ends = { start: textStart, end: textEnd, typesEnd: kind === 'query' ? textEnd : typesEnd }
+      return new Text(bytes, ends, Session.#context.planOf)
+    }
     const name = latin1(bytes.subarray(unit.nameStart, unit.nameEnd))
     const names = this.#names
     if (name === '' && names.unnamedInFlight) return null
     const statement = name === '' ? names.unnamed : names.get(name)
-    return statement ? parsedText(statement) : null
+    return statement ? textOf(statement) : null
   }
 
   /** Says what was kept, and takes the unit; false if that is not all that the client asks for. */
@@ -972,7 +963,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (this.#options.reads === null || wants === null || this.#traces.pins.length > 0) return null
     if (this.#server?.pipeline.status !== 'I' || this.#open?.executes) return null
     this.#reads ??= new CachedReads(this.#options.reads, this.#asks)
-    return this.#reads.describing(parsedText(statement), wants, this.#told)
+    return this.#reads.describing(textOf(statement), wants, this.#told)
   }
 
   /** The answer to this exchange is that to the unit that was looked up. */
@@ -997,13 +988,14 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   #onBound(statement: Statement | Unnamed, bytes: Uint8Array, start: number, end: number): void {
     if (this.#options.notes === null) return
-    const text = parsedText(statement)
+    const text = textOf(statement)
+    const { plan, start: textStart, end: textEnd } = text
     let types: readonly number[] | null = null
     this.#noteWrites(Session.#context.exchange, {
-      ...text,
+      ...{ plan, bytes: text.bytes, start: textStart, end: textEnd },
       values: new BoundValues(bytes, start, end),
       parameterType: number => {
-        types ??= typesOf(text)
+        types ??= text.types
         return types[number - 1] ?? 0
       },
     })
@@ -1012,7 +1004,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   /** What is being sent may write. */
   #noteWrites(exchange: Exchange, sent: Sent): void {
     const { notes } = this.#options
-    if (notes === null) return
+    if (notes === null || this.#reads?.readsOnly) return
     const isInBlock = this.#server?.pipeline.status === 'T'
     this.#writes ??= new OwnWrites(notes, this.#asks, isInBlock)
     const wants = this.#wantsThen

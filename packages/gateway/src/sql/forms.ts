@@ -16,6 +16,8 @@ interface Form<Known> {
 export class Forms<Known> {
   /** Of the text that was asked for last. */
   readonly literals: Literals
+  /** The same: no text of this form was asked for before, or not for long. */
+  isNew = false
   /** By the form's hash; used ones move to the end. */
   readonly #forms = new Map<number, Form<Known>>()
 
@@ -42,7 +44,8 @@ export class Forms<Known> {
     const { hash } = this.literals
     const found = this.#forms.get(hash)
     this.#forms.delete(hash)
-    const form = found && this.literals.is(found.bytes) ? found : this.#newForm()
+    this.isNew = !(found && this.literals.is(found.bytes))
+    const form = found && !this.isNew ? found : this.#newForm()
     this.#forms.set(hash, form)
     return form
   }

@@ -43,11 +43,11 @@ function noSecondBump({ reads }: CachingGateway): void {
 /** Whoever asks what is being asked for waits for that answer, whatever has changed since. */
 function joinWithoutCheck({ reads, shared }: CachingGateway): void {
   const find = reads.find.bind(reads)
-  reads.find = (...question) => {
-    const found = find(...question)
+  reads.find = wanted => {
+    const found = find(wanted)
     if (found !== null) return found
     const fill = shared.cache.fills.get(shared.cache.key)
-    return fill && (fill.describes || !question[0]) ? fill : null
+    return fill && (fill.describes || !wanted.describes) ? fill : null
   }
 }
 

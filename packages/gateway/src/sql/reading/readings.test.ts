@@ -57,6 +57,17 @@ test('texts that differ in their literals are read once, and each has its own ro
   expect(parse).toHaveBeenCalledTimes(1)
 })
 
+test('a text of a new form is left unread if that is wished, and the next one is not', () => {
+  const { readings, parse, as } = line()
+  const bytes = new TextEncoder().encode('select * from t where id = 7')
+  const verdicts = [1, 2].map(() => readings.verdictOn(bytes, 0, bytes.length, as(), [], false))
+  expect(verdicts).toMatchObject([
+    { status: 'uncacheable', why: expect.stringMatching(/next one/) },
+    { cacheable: true },
+  ])
+  expect(parse).toHaveBeenCalledTimes(1)
+})
+
 test('a date that is one is kept, and "now" is not, in one form', () => {
   const { readings, verdictOn } = line()
   verdictOn(`select * from t where at > '2026-01-01'`)

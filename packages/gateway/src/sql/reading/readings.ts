@@ -30,6 +30,11 @@ const tooLong: NotCacheable = {
   status: 'oversizedquery',
   why: `the text is longer than ${parsedBytes} bytes, has too many literals, or a quote without an end`,
 }
+const notReadYet: NotCacheable = {
+  cacheable: false,
+  status: 'uncacheable',
+  why: 'no statement like it came before, and of late hardly any came again: the next one like it is read',
+}
 const unreadable: NotCacheable = {
   cacheable: false,
   status: 'uncacheable',
@@ -64,6 +69,7 @@ export class Readings {
    * encoding no byte of a longer character looks like ASCII.
    *
    * @param parameterTypes as in Parse: 0 for those that PostgreSQL is to find
+   * @param readsNew false: one of a form that was never asked for is not read yet
    */
   verdictOn(
     bytes: Uint8Array,
@@ -71,8 +77,9 @@ export class Readings {
     end: number,
     context: ReadAs,
     parameterTypes: readonly Oid[],
+    readsNew: boolean = true,
   ): Verdict {
-    this.#found = this.#find(bytes, start, end, context, parameterTypes)
+    this.#found = this.#find(bytes, start, end, context, parameterTypes, readsNew)
     return this.#found
   }
 
@@ -93,6 +100,7 @@ export class Readings {
     end: number,
     context: ReadAs,
     parameterTypes: readonly Oid[],
+    readsNew: boolean,
   ): Verdict {
     if (context.catalogue !== this.#catalogue) {
       this.#forms.clear()
@@ -103,6 +111,7 @@ export class Readings {
     const key = parameterTypes.length === 0 ? context.key : `${context.key}\0${parameterTypes.join(' ')}`
     const known = verdicts.get(key)
     if (known) return known
+    if (!readsNew && this.#forms.isNew) return notReadYet
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
     // Places are bytes: in another encoding they would be others.
     if (!isAscii(text) && !isUtf8(text)) return unreadable

@@ -1,0 +1,67 @@
+/**
+ * A statement's text, as far as the cache has to know it: where it stands in the message that brought it, and its plan.
+ */
+import type { StatementPlan } from '../sql/plan.ts'
+import { printed } from '../sql/printed.ts'
+
+export class Text {
+  readonly bytes: Uint8Array
+  readonly start: number
+  /** Without its NUL. */
+  readonly end: number
+  /** Of the parameter types behind it; the same as `end` for a Query. */
+  readonly typesEnd: number
+  #plan: StatementPlan | ((bytes: Uint8Array, start: number, end: number) => StatementPlan)
+
+  /** @param plan or how it is found: what is answered from the cache needs none */
+  constructor(
+    bytes: Uint8Array,
+    { start, end, typesEnd }: { readonly start: number; readonly end: number; readonly typesEnd: number },
+    plan: StatementPlan | ((bytes: Uint8Array, start: number, end: number) => StatementPlan),
+  ) {
+    this.bytes = bytes
+    this.start = start
+    this.end = end
+    this.typesEnd = typesEnd
+    this.#plan = plan
+  }
+
+  get plan(): StatementPlan {
+    const plan = this.#plan
+    if (typeof plan === 'object') return plan
+    this.#plan = plan(this.bytes, this.start, this.end)
+    return this.#plan
+  }
+
+  /** The types that a Parse declares for its parameters; 0 for those that PostgreSQL is to find. */
+  get types(): readonly number[] {
+    if (this.typesEnd <= this.end + 3) return noTypes
+    const { buffer, byteOffset, byteLength } = this.bytes
+    const view = new DataView(buffer, byteOffset, byteLength)
+    const types: number[] = []
+    for (let at = this.end + 3; at + 4 <= this.typesEnd; at += 4) types.push(view.getUint32(at))
+    return types
+  }
+
+  /** What its shape is called: without the values in it. */
+  toString(): string {
+    return printed(this.bytes, this.start, this.end)
+  }
+}
+
+const noTypes: readonly number[] = []
+
+/** Of a statement that was prepared, found once. */
+const known = new WeakMap<object, Text>()
+
+/** @param statement its `parse` is the whole message that prepares it */
+export function textOf(statement: { readonly parse: Uint8Array; readonly plan: StatementPlan }): Text {
+  let text = known.get(statement)
+  if (text === undefined) {
+    const { parse, plan } = statement
+    const start = parse.indexOf(0, 5) + 1
+    text = new Text(parse, { start, end: parse.indexOf(0, start), typesEnd: parse.length }, plan)
+    known.set(statement, text)
+  }
+  return text
+}
