@@ -33,7 +33,7 @@ import type { Refusal } from '../cache/tee.ts'
 import type { Catalogue, Oid } from '../catalogue/index.ts'
 import type { Values } from '../origin/values.ts'
 import type { ReadAs, Readings } from '../sql/reading/index.ts'
-import type { Dependencies } from '../sql/reading.ts'
+import type { Dependencies, Verdict } from '../sql/reading.ts'
 import type { Asker, Asking } from './asking.ts'
 import { BoundValues } from './bound-values.ts'
 import type { WriteNotes } from './own-writes.ts'
@@ -198,7 +198,7 @@ export class CachedReads implements Wanted {
   /** Nothing was found: may, and shall, the answer be kept? */
   #judge(unit: ReadUnit, text: Text, { names }: Context): null {
     const { keeps, readings, stamps } = this.#cache
-    const verdict = readings.verdictOn(text.bytes, text.start, text.end, names, text.types, keeps)
+    const verdict = this.#verdictOn(text, names, keeps)
     if (!verdict.cacheable) return this.refuse(text, verdict)
     this.readsOnly = true
     if (!keeps) return this.refuse(text, isNotWorthIt)
@@ -216,6 +216,15 @@ export class CachedReads implements Wanted {
     this.#subject = { shape: text.plan, tables }
     this.#next = isMiss
     return null
+  }
+
+  /** Of a statement that was prepared, once for each context. */
+  #verdictOn(text: Text, names: ReadAs, readsNew: boolean): Verdict {
+    const { readings } = this.#cache
+    if (text.read?.as === names.number) return readings.again(text.read.verdict)
+    const verdict = readings.verdictOn(text.bytes, text.start, text.end, names, text.types, readsNew)
+    if (readings.isLasting) text.read = { as: names.number, verdict }
+    return verdict
   }
 
   /** What a Describe of this statement would be answered by; null if that is not known. */
@@ -242,7 +251,7 @@ export class CachedReads implements Wanted {
     this.#slots = null
     const context = asking.off || asking.refused !== null ? null : this.#cache.contextOf(asking)
     if (context === null) return false
-    const verdict = readings.verdictOn(text.bytes, text.start, text.end, context.names, text.types)
+    const verdict = this.#verdictOn(text, context.names, true)
     // 'now' is read when a statement is parsed.
     if (!verdict.cacheable || 'cacheable' in readings.dependencies(() => null)) return false
     key.begin(context.number)

@@ -33,6 +33,7 @@ import { deallocatesOnly, Needs, type StatementPlan } from '../sql/plan.ts'
 import { BoundValues } from './bound-values.ts'
 import { lengthAt } from './client.ts'
 import { describedBy } from './description.ts'
+import { nameAt } from './name-at.ts'
 import type { Names, Unnamed } from './names.ts'
 import { asSelect, type Own } from './shown.ts'
 import { type OnSignal, sendSignals, signalSafe } from './signals.ts'
@@ -126,7 +127,7 @@ function passParse(context: Context, bytes: Uint8Array, at: number, end: number)
     server.send(bytes, at, end)
     return
   }
-  const name = text(bytes, at + 5, nameEnd)
+  const name = nameAt(bytes, at + 5, nameEnd)
   const taken = names.get(name)
   if (taken) {
     // The server has it, so it refuses it by itself.
@@ -202,7 +203,7 @@ function passBind(context: Context, bytes: Uint8Array, at: number, end: number, 
   const { exchange, names } = context
   const nameStart = nulAfter(bytes, at + 5, end) + 1
   const nameEnd = nulAfter(bytes, nameStart, end)
-  const statement = nameEnd === nameStart ? names.unnamed : names.get(text(bytes, nameStart, nameEnd))
+  const statement = nameEnd === nameStart ? names.unnamed : names.get(nameAt(bytes, nameStart, nameEnd))
   if (statement) {
     if ((statement.plan.needs & Needs.backendSignal) !== 0)
       sendSignals(
@@ -252,7 +253,7 @@ function passDescribe(context: Context, bytes: Uint8Array, at: number, end: numb
 
 function passClose(context: Context, bytes: Uint8Array, at: number, end: number): void {
   const { exchange, names, server } = context
-  const name = text(bytes, at + 6, end - 1)
+  const name = nameAt(bytes, at + 6, end - 1)
   const known = name !== '' && names.get(name) !== undefined
   if (!known) {
     if (name === '') names.setUnnamed(null, exchange, exchange.asked)
@@ -286,7 +287,7 @@ function passNamed(
     return
   }
   const nameEnd = nulAfter(bytes, nameStart, end)
-  const statement = names.get(text(bytes, nameStart, nameEnd))
+  const statement = names.get(nameAt(bytes, nameStart, nameEnd))
   if (!statement) {
     server.send(bytes, at, end)
     return
@@ -392,7 +393,7 @@ export function survey(
       if (bytes[at + 6] === 0) parsesUnnamed = true
       else if (names.size > 0) {
         closed ??= new Set()
-        closed.add(text(bytes, at + 6, nulAfter(bytes, at + 6, messageEnd)))
+        closed.add(nameAt(bytes, at + 6, nulAfter(bytes, at + 6, messageEnd)))
       }
     } else if (type === Parse) {
       const nameEnd = nulAfter(bytes, at + 5, messageEnd)
@@ -410,7 +411,7 @@ export function survey(
           if (server.unnamed !== unnamed) lacksUnnamed = true
         }
       } else if (names.size > 0) {
-        const name = text(bytes, nameStart, nulAfter(bytes, nameStart, messageEnd))
+        const name = nameAt(bytes, nameStart, nulAfter(bytes, nameStart, messageEnd))
         const statement = closed?.has(name) ? undefined : names.get(name)
         if (statement) {
           noted(statement.plan)
@@ -441,11 +442,4 @@ function nulAfter(bytes: Uint8Array, from: number, end: number): number {
   let at = from
   while (at < end && bytes[at] !== 0) at++
   return at
-}
-
-/** A name as a string, byte for byte: the client's encoding does not matter. */
-function text(bytes: Uint8Array, start: number, end: number): string {
-  let name = ''
-  for (let at = start; at < end; at++) name += String.fromCharCode(bytes[at]!)
-  return name
 }

@@ -74,6 +74,7 @@ import {
   tooManyStatements,
 } from './errors.ts'
 import { Loan } from './loan.ts'
+import { nameAt } from './name-at.ts'
 import { Names, type Unnamed } from './names.ts'
 import { OwnWrites, type Sent, type WriteNotes } from './own-writes.ts'
 import { prepare, trim } from './prepare.ts'
@@ -869,7 +870,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
       const ends = { start: textStart, end: textEnd, typesEnd: kind === 'query' ? textEnd : typesEnd }
       return new Text(bytes, ends, Session.#context.planOf)
     }
-    const name = latin1(bytes.subarray(unit.nameStart, unit.nameEnd))
+    const name = nameAt(bytes, unit.nameStart, unit.nameEnd)
     const names = this.#names
     if (name === '' && names.unnamedInFlight) return null
     const statement = name === '' ? names.unnamed : names.get(name)
@@ -933,9 +934,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #mayName({ bytes, nameStart, nameEnd }: ReadUnit): boolean {
     if (nameStart === nameEnd) return true
     const names = this.#names
-    return (
-      names.size < statementsPerClient && names.get(latin1(bytes.subarray(nameStart, nameEnd))) === undefined
-    )
+    return names.size < statementsPerClient && names.get(nameAt(bytes, nameStart, nameEnd)) === undefined
   }
 
   /** The statement that the unit's Parse makes: a connection gets it when it is bound there. */
@@ -954,7 +953,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const statement = makeStatement(bytes.subarray(textStart, typesEnd), plan)
     statement.described = described ?? null
     const shared = this.#options.pool.statements.share(statement, this.#traces.wants)
-    names.set(latin1(bytes.subarray(nameStart, nameEnd)), names.has(shared) ? statement : shared)
+    names.set(nameAt(bytes, nameStart, nameEnd), names.has(shared) ? statement : shared)
   }
 
   /** A Describe of this statement is being sent. */
@@ -987,7 +986,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   #onBound(statement: Statement | Unnamed, bytes: Uint8Array, start: number, end: number): void {
-    if (this.#options.notes === null) return
+    if (this.#options.notes === null || this.#reads?.readsOnly) return
     const text = textOf(statement)
     const { plan, start: textStart, end: textEnd } = text
     let types: readonly number[] | null = null

@@ -3,6 +3,7 @@
  */
 import type { StatementPlan } from '../sql/plan.ts'
 import { printed } from '../sql/printed.ts'
+import type { Verdict } from '../sql/reading.ts'
 
 export class Text {
   readonly bytes: Uint8Array
@@ -11,6 +12,8 @@ export class Text {
   readonly end: number
   /** Of the parameter types behind it; the same as `end` for a Query. */
   readonly typesEnd: number
+  /** What is known of what it reads: see `Readings.isLasting`. */
+  read: { readonly as: number; readonly verdict: Verdict } | null = null
   #plan: StatementPlan | ((bytes: Uint8Array, start: number, end: number) => StatementPlan)
 
   /** @param plan or how it is found: what is answered from the cache needs none */

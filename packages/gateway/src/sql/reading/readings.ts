@@ -8,7 +8,7 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { Catalogue, Oid } from '../../catalogue/index.ts'
 import { Forms } from '../forms.ts'
-import type { Dependencies, NotCacheable, ReadContext, Verdict } from '../reading.ts'
+import type { Dependencies, NotCacheable, ReadContext, ValueAt, Verdict } from '../reading.ts'
 import type { Parse } from './analysis.ts'
 import { dependenciesOf, verdictOf } from './verdict.ts'
 
@@ -41,15 +41,22 @@ const unreadable: NotCacheable = {
   why: 'the text is not UTF-8',
 }
 
-/** What stands for a context in keys: made once for many statements. */
+/** What stands for a context: made once for many statements. */
 export interface ReadAs extends ReadContext {
   readonly key: string
+  /** No other's, also of another catalogue. */
+  readonly number: number
 }
+
+let made = 0
 
 export const readAs = (context: ReadContext): ReadAs => ({
   ...context,
+  number: ++made,
   key: [context.stable ? '+' : '-', context.role, ...context.searchPath].join('\0'),
 })
+
+const isLiteral = (place: ValueAt) => 'literal' in place
 
 export class Readings {
   readonly #parse: Parse
@@ -81,6 +88,22 @@ export class Readings {
   ): Verdict {
     this.#found = this.#find(bytes, start, end, context, parameterTypes, readsNew)
     return this.#found
+  }
+
+  /** The verdict that was given last holds for its text as long as the context is this one: to be given `again`. */
+  get isLasting(): boolean {
+    const verdict = this.#found
+    if (!verdict.cacheable) return verdict !== busy && verdict !== notReadYet
+    return (
+      !verdict.times.some(isLiteral) &&
+      !verdict.rows.some(({ key }) => key.some(({ value }) => isLiteral(value)))
+    )
+  }
+
+  /** As if `verdictOn` had been asked of its text. */
+  again(verdict: Verdict): Verdict {
+    this.#found = verdict
+    return verdict
   }
 
   /**
