@@ -66,6 +66,33 @@ export const trips = [
   ),
 
   proves(
+    'a fresh read costs one trip, through a binding whose cache it must pass two more; a fresh write one',
+    async world => {
+      await world.lab.query(
+        `drop table if exists items; create table items (id int primary key, name text); insert into items values (1, 'one')`,
+      )
+      const manager = world.manager({ maxConnections: 1 })
+      const env = world.env()
+      const sql = manager.getOptimalConnection(env, { fresh: true })
+      const db = manager.getOptimalDrizzle(env, { schema: { items }, fresh: true })
+      const row = { id: 1, name: 'one' }
+      const read = async () => assert.deepEqual([...(await sql`select * from items where id = ${1}`)], [row])
+      const drizzle = async () => assert.deepEqual(await db.query.items.findMany(), [row])
+      const write = () => sql`update items set name = ${'one'} where id = ${1}`.execute()
+      const ofRead = world.route === 'hyperdrive' ? 3 : 1
+      await world.together(manager, async () => {
+        for (const run of [read, drizzle, write]) await run()
+        await world.lab.latency(5)
+        assert.equal(await flightsOf(world, read), ofRead)
+        assert.equal(await flightsOf(world, drizzle), ofRead)
+        assert.equal(await flightsOf(world, write), 1)
+      })
+      assert.equal((await world.lab.seen()).accepted, 1)
+    },
+    overHttp,
+  ),
+
+  proves(
     'a statement by HTTP is one request, its second run and a Drizzle query too',
     async world => {
       await world.lab.query(`drop table if exists items; create table items (id int primary key, name text)`)
