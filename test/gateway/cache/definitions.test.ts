@@ -153,6 +153,10 @@ describe.each([
     expect(await answerTo(read)).not.toEqual(then)
     await database.query(definition.replaceAll('%', role))
     await vi.waitFor(async () => expect(await answerTo(read)).toEqual(then), 20_000)
+    if (then[0]?.startsWith('E ')) return
+    // It may have been asked of the origin while the catalogue was in doubt: what is kept is the same.
+    await line.untilKept(client, read)
+    expect(await answerTo(read)).toEqual(then)
   })
 
   test('a type of a column, for who has the statement described, too', async () => {
