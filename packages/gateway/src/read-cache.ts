@@ -123,7 +123,8 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
       ...{ stamps: this.#answers.stamps, contexts: shared.cache.contexts },
       onOpaque: (number, cause, again) => {
         if (!again) this.#suspicion.count(cause)
-        if (this.#mode === 'stream') this.#suspicion.begin(number, cause, this.now)
+        // Else nothing is kept that the stream could clear of suspicion.
+        if (this.#covered.size > 0) this.#suspicion.begin(number, cause, this.now)
         for (const way of this.#ways) way.#invalidation.opaque(number)
       },
     })

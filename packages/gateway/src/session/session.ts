@@ -818,6 +818,14 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   /** Whether the next unit is answered, waits for an answer, or goes to the origin. */
   #askCache(): 'answered' | 'waits' | 'the origin' {
+    const asked = this.#lookUp()
+    // It had waited for a connection, and the answer came otherwise.
+    const isSpare = asked !== 'the origin' && this.#inFlight === 0 && !this.#open && !this.#traces.keeps
+    if (isSpare) this.#giveBack()
+    return asked
+  }
+
+  #lookUp(): 'answered' | 'waits' | 'the origin' {
     const { reads } = this.#options
     this.#reads?.forget()
     if (reads === null || this.#skipping || this.#copying) return 'the origin'
@@ -1003,7 +1011,12 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   /** What is being sent may write. */
   #noteWrites(exchange: Exchange, sent: Sent): void {
     const { notes } = this.#options
-    if (notes === null || this.#reads?.readsOnly) return
+    if (notes === null) {
+      // What was noted before is not all any more.
+      this.#writes = null
+      return
+    }
+    if (this.#reads?.readsOnly) return
     const isInBlock = this.#server?.pipeline.status === 'T'
     this.#writes ??= new OwnWrites(notes, this.#asks, isInBlock)
     const wants = this.#wantsThen
