@@ -72,3 +72,29 @@ test('a client that leaves while it waits hurts nobody', async () => {
   await holder.query('commit')
   for (const client of [first, third]) expect(await client.ready()).toEqual(answer)
 })
+
+test('who has waited for a connection, and is answered without, does not keep it', async () => {
+  await using gateway = await startCachingGateway(database.url, { ...byAge, connectionLimit: 1 })
+  const [first, second, third] = (await Promise.all([1, 2, 3].map(() => rawClient(gateway.url)))) as [
+    RawClient,
+    RawClient,
+    RawClient,
+  ]
+  await expect
+    .poll(async () => {
+      await first.query('select * from probe')
+      return (await first.query('show sluice.cache_status'))[1]
+    })
+    .toMatch('D(hit')
+  first.send(query('select from t limit 1 for share'))
+  await expect.poll(waiting).toBe(1)
+  // Nothing is kept or on its way yet: both wait for the connection.
+  for (const client of [second, third]) client.send(query(count))
+  const pools = () => gateway.gateway.backends.flatMap(backend => backend.pools)
+  await expect.poll(() => pools().reduce((sum, pool) => sum + pool.waiting, 0)).toBe(2)
+  await holder.query('commit')
+  for (const client of [second, third]) expect(await client.ready()).toEqual(answer)
+  expect(await first.ready()).toContain('Z I')
+  expect(await first.query('select from t limit 1 for share')).toContain('Z I')
+  for (const client of [first, second, third]) client.destroy()
+})

@@ -36,6 +36,20 @@ describe('waiting', () => {
     expect(lab.served).toEqual(['a', 'b', 'c', 'e'])
   })
 
+  test('who needs none any more when the turn comes hands it on, however many they are', async () => {
+    const crowded = lab.pool({ queueLimit: 20_000 })
+    const [first] = ['a', 'b', 'c'].map(name => lab.client(crowded, name))
+    await lab.logIn()
+    for (let i = 0; i < 10_000; i++) {
+      const client = lab.client(crowded)
+      client.onServer = server => crowded.release(server)
+    }
+    const last = lab.client(crowded, 'last')
+    crowded.release(first!.server!)
+    expect(last.server).toBe(first!.server)
+    expect([crowded.waiting, crowded.idle]).toEqual([0, 0])
+  })
+
   test('who waits longer than wait_timeout is told the pool, its size, the time and the cure', async () => {
     for (const name of ['a', 'b', 'c']) lab.client(pool, name)
     await lab.logIn()

@@ -81,6 +81,8 @@ export class Pool implements Keeper {
   readonly #waiting = new Map<Waiter, number>()
   /** They take what no client wants. */
   readonly #background = new Set<Waiter>()
+  /** Whom it is offered to may give it back at once: the cache has answered meanwhile. */
+  #offer: { readonly server: ServerConnection; cameBack: boolean } | null = null
   #opening = 0
   /** No connection could be opened, since when and for what reason last. */
   #outage: { since: number; failures: number; cause: string } | null = null
@@ -172,39 +174,56 @@ export class Pool implements Keeper {
   /** Gives a connection back. */
   release(server: ServerConnection): void {
     server.holder = null
-    if (server.closed) return
-    if (!server.clean) {
-      server.destroy(new Error('it was given back with an answer or a transaction open'))
+    if (this.#offer?.server === server) {
+      this.#offer.cameBack = true
       return
     }
-    if (server.cancelling > 0) return // afterCancel gives it back.
+    while (this.#keeps(server)) {
+      const waiter = this.#nextWaiter
+      if (waiter === null) {
+        this.#idle.push(server)
+        this.options.limit.onIdle(this)
+        return
+      }
+      if (this.#isTakenBy(waiter, server)) return
+    }
+  }
+
+  /** It is good for the next one; else it is closed, or comes back later. */
+  #keeps(server: ServerConnection): boolean {
+    if (server.closed) return false
+    if (!server.clean) {
+      server.destroy(new Error('it was given back with an answer or a transaction open'))
+      return false
+    }
+    if (server.cancelling > 0) return false // afterCancel gives it back.
     if (server.demoted) this.onDemoted()
     const { limit, clock } = this.options
     server.since = clock.now()
     if (server.retired || server.since > server.retireAt) {
       server.close(new Error('it was retired'))
-      return
+      return false
     }
-    if (limit.full) {
-      const hungrier = limit.hungrierThan(this)
-      if (hungrier) {
-        server.close(new Error(`its place went to pool ${hungrier.name}`))
-        return
-      }
-    }
-    for (const waiter of this.#waiting.keys()) {
-      this.leave(waiter)
-      waiter.onServer(server)
-      return
-    }
-    if (!limit.isWaitedFor)
-      for (const waiter of this.#background) {
-        this.leave(waiter)
-        waiter.onServer(server)
-        return
-      }
-    this.#idle.push(server)
-    limit.onIdle(this)
+    const hungrier = limit.full ? limit.hungrierThan(this) : null
+    if (hungrier) server.close(new Error(`its place went to pool ${hungrier.name}`))
+    return !hungrier
+  }
+
+  get #nextWaiter(): Waiter | null {
+    for (const waiter of this.#waiting.keys()) return waiter
+    if (!this.options.limit.isWaitedFor) for (const waiter of this.#background) return waiter
+    return null
+  }
+
+  /** One by one, not one within the other: thousands may wait for what the cache has by now. */
+  #isTakenBy(waiter: Waiter, server: ServerConnection): boolean {
+    const outer = this.#offer
+    const offer = { server, cameBack: false }
+    this.leave(waiter)
+    this.#offer = offer
+    waiter.onServer(server)
+    this.#offer = outer
+    return !offer.cameBack
   }
 
   /** A cancel request for it is over: what it could hit has ended or been hit. */
