@@ -217,6 +217,18 @@ describe('what comes back', () => {
     expect([pool.idle, pool.size]).toEqual([0, 0])
   })
 
+  test('one whose login was under way when all were retired is given to nobody: another is opened', async () => {
+    const lab = new PoolLab()
+    const pool = lab.pool()
+    const client = lab.client(pool)
+    pool.retireAll()
+    const before = await lab.attempts[0]!.succeeds()
+    expect(before.closed).toBe(true)
+    expect(client.server).toBeNull()
+    const after = await lab.attempts[0]!.succeeds()
+    expect(client.server).toBe(after)
+  })
+
   test('one that ended right behind its login is not counted', async () => {
     const client = lab.client(pool)
     const server = await lab.attempts[0]!.succeeds({ andEnds: true })

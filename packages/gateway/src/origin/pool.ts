@@ -90,6 +90,8 @@ export class Pool implements Keeper {
   #endPause: (() => void) | null = null
   /** When all connections were retired because of a write that failed. */
   #lookedAgainAt = -Infinity
+  /** How often all were retired. */
+  #generation = 0
   readonly #closing = new AbortController()
 
   constructor(options: PoolOptions) {
@@ -261,8 +263,9 @@ export class Pool implements Keeper {
     this.#grow(true)
   }
 
-  /** No connection of before is used again: each is closed when it is given back. */
+  /** No connection of before is used again, nor one that is being opened: each is closed when it is given back. */
   retireAll(): void {
+    this.#generation++
     for (const server of this.#all) server.retired = true
     for (const server of this.#idle.splice(0)) server.close(new Error('it was retired'))
   }
@@ -352,6 +355,7 @@ export class Pool implements Keeper {
   async #open(): Promise<void> {
     const { limit, open, clock, maxLifetimeMs, random } = this.options
     const began = clock.now()
+    const generation = this.#generation
     this.#opening++
     limit.open++
     let server: ServerConnection
@@ -368,7 +372,7 @@ export class Pool implements Keeper {
     this.#all.add(server)
     // Jitter: connections that were opened together must not all be opened anew together.
     server.retireAt = clock.now() + maxLifetimeMs * (0.9 + 0.2 * random())
-    if (this.#closing.signal.aborted) server.retired = true
+    if (generation !== this.#generation) server.retired = true
     if (this.#outage) this.options.onRecovery?.(clock.now() - this.#outage.since)
     this.#outage = null
     this.startValues = server.reported
