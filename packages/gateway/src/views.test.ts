@@ -50,7 +50,7 @@ test('of shapes those come first that the origin was asked for most often, and t
   const tallies = new Tallies(2)
   const count = (shape: { text: string }, status: 'hit' | 'miss' | 'volatile', times: number) => {
     for (let time = 0; time < times; time++)
-      tallies.count({ status, why: `it is a ${status}` }, shape, () => shape.text)
+      tallies.count({ status, why: `it is a ${status}` }, shape, shape.text)
   }
   const [gone, hot, cold] = [{ text: 'gone' }, { text: 'hot' }, { text: 'cold' }]
   count(gone, 'hit', 1)

@@ -90,6 +90,10 @@ describe('the figures of the cache', () => {
       }),
     )
     expect(JSON.stringify(rows)).not.toMatch(/secret|another/)
+    await hit()
+    const kept = (await show('cache_shapes')).find(({ shape }) => shape === 'select v from t where id = ?')
+    expect(Number(kept.hit)).toBeGreaterThan(0)
+    expect(kept.origin_mean_ms).toBeGreaterThan(0)
   })
 
   test('tell nobody what others ask, but how often', async () => {
