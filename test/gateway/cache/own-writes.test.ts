@@ -71,6 +71,7 @@ test.each([
   ['a Query', write],
   ['several statements in one', `select 1; ${write}; select 2`],
   ['several statements of which a later one fails', `begin; ${write}; commit; select 1/0`],
+  ['a text of which only the beginning is read', `select 1${' '.repeat(300_000)}; ${write}`],
   ['a function', 'select adds()'],
   ['a function in SQL', 'select adds_sql()'],
   ['a procedure that commits', 'call add_up()'],

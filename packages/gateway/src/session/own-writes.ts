@@ -31,7 +31,7 @@ export interface WriteNotes {
 
 /** Where a statement's text is, and what is bound to its parameters. */
 export interface Sent {
-  /** Null: not a statement but a FunctionCall. */
+  /** Null: not a statement but a FunctionCall, or a text of which only the beginning is there. */
   readonly plan: StatementPlan | null
   readonly bytes: Uint8Array
   readonly start: number
@@ -43,7 +43,9 @@ export interface Sent {
 
 const unknown = (plan: StatementPlan | null): Writes => ({
   ...writesNothing,
-  opaque: plan ? 'what names mean is not known yet' : 'a function was called by its oid',
+  opaque: plan
+    ? 'what names mean is not known yet'
+    : 'a function was called by its oid, or a text is longer than is read',
   ddl: plan?.changesSchema ?? true,
   commits: true,
 })

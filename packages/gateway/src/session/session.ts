@@ -634,8 +634,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const wantsBefore = this.#traces.settled
     if (plan) this.#onPlan(plan)
     this.#wantsThen = plan?.statements === 1 ? wantsBefore : this.#traces.settled
-    // Of a large text only the beginning was read.
-    if (plan === null || client.length > largeBytes) this.#traces.onUnknown()
+    // Of a large text only the beginning was read, which may be a whole statement.
+    const isRead = plan !== null && client.length <= largeBytes
+    if (!isRead) this.#traces.onUnknown()
     if (plan?.unknownSettings) this.#traces.onUnnamedSetting(bytes.subarray(at, client.end))
     this.#clearSequences(server)
     this.#tellOwn(server)
@@ -644,8 +645,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (this.#loan) exchange.tags = []
     this.#keepAnswer(exchange)
     this.#noteWrites(exchange, {
-      ...{ plan, bytes, start: at + 5, end: Math.min(at + client.length - 1, client.end) },
-      ...{ values: null, parameterType: () => 0 },
+      ...{ plan: isRead ? plan : null, bytes, start: at + 5 },
+      ...{ end: Math.min(at + client.length - 1, client.end), values: null, parameterType: () => 0 },
     })
     if (plan) {
       this.#names.setUnnamed(null, exchange, exchange.asked)
