@@ -1,4 +1,5 @@
 /** One client of the consistency check: it reads or writes, through a gateway or directly, and tells the history. */
+import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { query } from '@sluice/wire'
 import { type RawClient, rawClient } from '../../../support/raw-client.ts'
@@ -6,6 +7,7 @@ import { below, oneOf } from '../../fuzz/mutate.ts'
 import type { History, Versions, Way } from './history.ts'
 import {
   accounts,
+  define,
   move,
   overall,
   preparing,
@@ -13,8 +15,14 @@ import {
   questionsAbout,
   rowsOf,
   touch,
+  touchAndNotify,
+  touchByRequest,
   touchByValue,
+  touchSomehow,
 } from './questions.ts'
+
+/** Commits wait for the standby, for the disk, or for nothing. */
+export type Commits = 'on' | 'local' | 'off'
 
 export interface ClientOptions {
   readonly way: Way
@@ -25,8 +33,9 @@ export interface ClientOptions {
   readonly failures: Map<string, number>
   /** What the gateway on its way says of its bound, for a read that is sent now. */
   boundMs(through: number): number | null
-  /** Its commits wait for the standby. */
-  readonly waits: boolean
+  readonly commits: Commits
+  /** The number of the newest definition, of all clients. */
+  readonly definitions: { last: number }
 }
 
 /** An error, or the end of the connection: what was asked has failed, and nothing is known of a commit. */
@@ -55,7 +64,7 @@ export class Client {
   async write(): Promise<void> {
     const { random } = this.#options
     await pause(below(random, 30))
-    const kind = random() < 0.1 ? this.#touchOpaquely : oneOf(random, this.#kinds)
+    const kind = oneOf(random, random() < 0.1 ? this.#rareKinds : this.#kinds)
     return this.#try(async client => {
       for (const id of (await kind.call(this, client)).keys())
         await this.#ask(client, [], oneOf(random, questionsAbout(id)))
@@ -68,7 +77,16 @@ export class Client {
   }
 
   get #kinds() {
-    return [this.#transfer, this.#transferAtOnce, this.#touch, this.#touchAndRead]
+    return [this.#transfer, this.#transferAtOnce, this.#transferAndGoOn, this.#touch, this.#touchAndRead]
+  }
+
+  /** Most of them end more than the rows that they change, and leave little in the cache. */
+  get #rareKinds() {
+    return [...this.#texts.map(text => this.#touchBy(text)), this.#transferInTwoPhases, this.#define]
+  }
+
+  get #texts() {
+    return [touch, touchSomehow, touchByRequest, touchAndNotify]
   }
 
   async #transfer(client: RawClient): Promise<Versions> {
@@ -88,12 +106,43 @@ export class Client {
     return this.#acknowledged(rowsOf(await this.#heard(client, [query(sql)])))
   }
 
+  /** The client hears of the commit long before its Query is over. */
+  async #transferAndGoOn(client: RawClient): Promise<Versions> {
+    const isCommitted = () => client.heard.includes('C(COMMIT)')
+    const sql = ['begin', ...this.#move(), 'commit', `select repeat('x', 10000)`, 'select pg_sleep(0.02)']
+    client.send(query(sql.join('; ')))
+    await client.until(() => isCommitted() || client.heard.some(word => /^[EZ] /.test(word)))
+    const versions = isCommitted() ? this.#acknowledged(rowsOf(client.heard).slice(0, 2)) : nothing
+    await this.#answer(client)
+    return versions
+  }
+
+  async #transferInTwoPhases(client: RawClient): Promise<Versions> {
+    const name = `'${randomUUID()}'`
+    const sql = ['begin', ...this.#move(), `prepare transaction ${name}`].join('; ')
+    const rows = rowsOf(await this.#heard(client, [query(sql)]))
+    const isKept = this.#options.random() < 0.9
+    await this.#heard(client, [query(`${isKept ? 'commit' : 'rollback'} prepared ${name}`)])
+    return isKept ? this.#acknowledged(rows) : nothing
+  }
+
+  /** One at a time, so that their numbers grow. */
+  async #define(client: RawClient): Promise<Versions> {
+    const { definitions } = this.#options
+    await this.#heard(client, [query('begin; select pg_advisory_xact_lock(1)')])
+    const definition = ++definitions.last
+    await this.#heard(client, [query(define(definition))])
+    await this.#heard(client, [query('commit')])
+    return this.#acknowledged([[0, definition]])
+  }
+
   async #touch(client: RawClient): Promise<Versions> {
     return this.#acknowledged(rowsOf(await this.#heard(client, touchByValue(this.#account()))))
   }
 
-  async #touchOpaquely(client: RawClient): Promise<Versions> {
-    return this.#acknowledged(rowsOf(await this.#heard(client, [query(touch(this.#account()))])))
+  #touchBy(text: (id: number) => string) {
+    return async (client: RawClient): Promise<Versions> =>
+      this.#acknowledged(rowsOf(await this.#heard(client, [query(text(this.#account()))])))
   }
 
   /** In one segment: the read has to see the write before it. */
@@ -147,9 +196,10 @@ export class Client {
   }
 
   async #connect(): Promise<RawClient> {
-    const { url, waits } = this.#options
+    const { url, commits } = this.#options
     const client = await rawClient(url)
-    await this.#heard(client, [query(`set synchronous_commit = ${waits ? 'on' : 'local'}`)])
+    // A transaction that is prepared, and whose client is gone, holds its rows until the round is over.
+    await this.#heard(client, [query(`set synchronous_commit = ${commits}; set lock_timeout = '1s'`)])
     await this.#heard(client, preparing)
     return client
   }

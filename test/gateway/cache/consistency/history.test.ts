@@ -61,3 +61,9 @@ test('when all was told, a gateway says what there is', () => {
   history.drained(0, [{ row: 1, version: 5 }], [{ row: 1, version: 6 }])
   expect(history.violations).toHaveLength(1)
 })
+
+test('what a server has lost has to be said by nobody', () => {
+  const history = historyOf(0)
+  history.forget()
+  expect(violationOf(history, {}, 5)).toBeUndefined()
+})

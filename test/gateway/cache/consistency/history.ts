@@ -8,7 +8,8 @@
  *                              └ through any other                       when its bound has passed
  *     read  ──answered──────▶ each version that it saw is compared with the floor of the moment when it was sent
  *
- * A write whose answer never came is no floor, whether it was committed or not. No clock: times are arguments.
+ * A write whose answer never came is no floor, whether it was committed or not. Who hears a notification that a gateway
+ * hands over has been told what is in it: a floor for reads through that gateway. No clock: times are arguments.
  */
 import type { Word } from './questions.ts'
 
@@ -59,6 +60,12 @@ export class History {
         if (version > (before.at(-1)?.version ?? 0)) before.push({ at, version })
         floors.set(row, before)
       }
+  }
+
+  /** A server that lost its power has lost what was committed without waiting for the disk. */
+  forget(): void {
+    this.#byWay.clear()
+    this.#all.clear()
   }
 
   answered(read: Read, words: readonly Word[]): void {

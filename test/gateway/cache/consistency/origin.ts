@@ -10,6 +10,7 @@ import { schema } from './questions.ts'
 /** A commit of whoever wants to wait ends when the standby has it. */
 const settings = {
   ...{ fsync: 'off', wal_level: 'logical', deadlock_timeout: '20ms', max_connections: '100' },
+  max_prepared_transactions: '20',
   ...{ synchronous_standby_names: 'standby', synchronous_commit: 'local' },
 }
 export class Origin implements AsyncDisposable {
@@ -48,6 +49,20 @@ export class Origin implements AsyncDisposable {
     await this.#postgres[how]()
     this.#postgres = await startPostgres({ dataFolder: join(this.#folder, 'data'), settings, port })
     this.standby = await PhysicalReceiver.start(this.#postgres.url, 'standby')
+  }
+
+  /** The processes that send the gateways their streams. */
+  async streams(): Promise<number[]> {
+    const rows = await this.query(
+      `select pid from pg_stat_activity where backend_type = 'walsender' and application_name <> 'standby'`,
+    )
+    return rows.map(({ pid }) => Number(pid))
+  }
+
+  /** Transactions that are prepared, and whose clients have gone. */
+  async forgetPrepared(): Promise<void> {
+    const prepared = await this.query('select gid from pg_prepared_xacts where database = current_database()')
+    for (const { gid } of prepared) await this.query(`rollback prepared '${gid}'`)
   }
 
   query(sql: string): Promise<Record<string, unknown>[]> {

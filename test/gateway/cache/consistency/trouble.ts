@@ -1,13 +1,14 @@
 /** What happens to the origin and the streams while clients read and write. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { below, oneOf } from '../../fuzz/mutate.ts'
-import type { World } from './world.ts'
+import { silenceMs, type World } from './world.ts'
 
 export const troubles = [
   'none',
   'a slow standby',
   'a held standby',
   'delays',
+  'streams are silent',
   'streams end',
   'connections end',
   'a restart',
@@ -17,10 +18,11 @@ export type Trouble = (typeof troubles)[number]
 /** @param isOver nobody writes any more */
 export async function cause(
   trouble: Trouble,
-  { origin, gateways }: World,
+  world: World,
   random: () => number,
   isOver: () => boolean,
 ): Promise<void> {
+  const { origin, gateways } = world
   const { standby } = origin
   const briefly = () => pause(10 + below(random, 60))
   standby.delayMs = trouble === 'a slow standby' ? 1 + below(random, 5) : 0
@@ -38,10 +40,15 @@ export async function cause(
         await briefly()
       }
       break
+    case 'streams are silent':
+      await briefly()
+      await silence(await origin.streams(), below(random, 2 * silenceMs))
+      break
     case 'streams end':
       await briefly()
-      await origin.query(`select pg_terminate_backend(pid) from pg_stat_activity
-        where backend_type = 'walsender' and application_name <> 'standby'`)
+      await origin.query(
+        `select pg_terminate_backend(pid) from unnest(array[${await origin.streams()}]::int[]) pid`,
+      )
       break
     case 'connections end':
       await briefly()
@@ -49,11 +56,31 @@ export async function cause(
       break
     case 'a restart':
       await briefly()
-      await origin.restart(oneOf(random, ['stop', 'kill'] as const))
+      await restart(world, oneOf(random, ['stop', 'kill'] as const))
       break
     default:
       trouble satisfies never
   }
+}
+
+/** The server's processes stand still: their connections live. */
+async function silence(processes: readonly number[], forMs: number): Promise<void> {
+  const tell = (signal: NodeJS.Signals) => {
+    for (const id of processes)
+      try {
+        process.kill(id, signal)
+      } catch {
+        // It has ended.
+      }
+  }
+  tell('SIGSTOP')
+  await pause(forMs)
+  tell('SIGCONT')
+}
+
+async function restart({ history, origin }: World, how: 'stop' | 'kill'): Promise<void> {
+  await origin.restart(how)
+  if (how === 'kill') history.forget()
 }
 
 const none = { toServer: 0, toClient: 0 }

@@ -10,12 +10,17 @@ import { startCachingGateway } from '../../../support/caching-gateway.ts'
 import { FaultProxy } from '../../../support/fault-proxy.ts'
 import type { TestGateway } from '../../../support/gateway.ts'
 import { type RawClient, rawClient } from '../../../support/raw-client.ts'
-import { Client } from './client.ts'
+import { Client, type Commits } from './client.ts'
 import { History, type Way } from './history.ts'
+import { Listener } from './listener.ts'
 import type { Origin } from './origin.ts'
-import { accounts, overall, preparing, questionsAbout, rowsOf, sum, type Word } from './questions.ts'
+import { accounts, overall, preparing, questionsAbout, rowsOf, sum, tables, type Word } from './questions.ts'
 
 const patienceMs = 30_000
+/** How clients commit, one after the other. */
+const commits: readonly Commits[] = ['on', 'off', 'on', 'local']
+/** After so long without a word a stream counts as lost. */
+export const silenceMs = 700
 
 export interface CachingGateway {
   readonly gateway: TestGateway
@@ -41,6 +46,7 @@ export class World implements AsyncDisposable {
   readonly #crowd: Crowd
   readonly #readers: readonly Client[]
   readonly #writers: readonly Client[]
+  readonly #listeners: readonly Listener[]
   #markers = 0
 
   private constructor(
@@ -52,20 +58,23 @@ export class World implements AsyncDisposable {
     this.origin = origin
     this.gateways = gateways
     this.#crowd = crowd
-    const client = (way: Way, waits: boolean) =>
+    const { failures, history } = this
+    const definitions = { last: 1 }
+    const client = (way: Way, commits: Commits) =>
       new Client({
-        ...{ way, waits, random, history: this.history, failures: this.failures },
+        ...{ way, commits, definitions, random, history, failures },
         url: way === null ? origin.url : gateways[way]!.gateway.url,
         boundMs: through => boundOf(gateways[through]!),
       })
     const clients = (way: Way, count: number) =>
-      Array.from({ length: count }, (_, at) => client(way, way === null || at % 2 === 0))
+      Array.from({ length: count }, (_, at) => client(way, commits[at % commits.length]!))
     const ways = gateways.map((_, way) => way)
     this.#readers = ways.flatMap(way => clients(way, crowd.readers))
     this.#writers = [
       ...ways.flatMap(way => clients(way, crowd.writers)),
       ...clients(null, crowd.writersOutside),
     ]
+    this.#listeners = ways.map(way => new Listener(way, gateways[way]!.gateway.url, history))
   }
 
   static async start(origin: Origin, crowd: Crowd, random: () => number): Promise<World> {
@@ -86,6 +95,11 @@ export class World implements AsyncDisposable {
         if (status !== 'transaction' && status !== 'notaquery') all += count
       }
     return { answers, share: answers / all }
+  }
+
+  /** Notifications that a gateway has handed over. */
+  get notifications(): number {
+    return this.#listeners.reduce((sum, { heard }) => sum + heard, 0)
   }
 
   /** @param trouble what happens meanwhile; it is told when nobody writes any more */
@@ -110,13 +124,14 @@ export class World implements AsyncDisposable {
 
   /** Until all that was written has been told to each gateway. */
   async drain(): Promise<void> {
-    // Whoever was cut off may still commit.
+    // Whoever was cut off may still commit, or have prepared to.
     await until('nothing runs', async () => {
       const [busy] = await this.origin.query(`select count(*)::int as count from pg_stat_activity
         where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
           and state <> 'idle' and application_name <> 'sluice'`)
       return busy!.count === 0
     })
+    await this.origin.forgetPrepared()
     for (const gateway of this.gateways) await this.#drain(gateway)
   }
 
@@ -128,7 +143,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of [...this.#readers, ...this.#writers]) client.end()
+    for (const client of [...this.#readers, ...this.#writers, ...this.#listeners]) client.end()
     for (const { gateway, origin } of this.gateways) {
       await gateway.stop()
       await origin.stop()
@@ -143,7 +158,7 @@ export class World implements AsyncDisposable {
     const { counts } = shared.cache.total
     const isRunning = () => {
       const { phase } = reads.status
-      return phase.at === 'running' && phase.covered === 2 && phase.quarantine === null
+      return phase.at === 'running' && phase.covered === tables && phase.quarantine === null
     }
     await using client = await rawClientUntil(gateway.url)
     const marker = async () => rowsOf(await client.query('select n from markers'))[0]?.[0]
@@ -177,7 +192,7 @@ async function startBefore({ url }: Origin): Promise<CachingGateway> {
     {
       invalidation: {
         ...{ publication: 'sluice', mayChange: true, refreshMs: 500 },
-        ...{ heartbeatMs: 100, silenceMs: 5_000, idleMs: 0 },
+        ...{ heartbeatMs: 100, silenceMs, idleMs: 0 },
       },
       // Soon stale, so that what is read was often fetched by a refresh, amid all else.
       caching: {
