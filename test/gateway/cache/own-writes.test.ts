@@ -2,8 +2,8 @@
  * However a client writes, it and everybody else behind the gateway hear of it at once, from an answer that was kept
  * before: no stream tells, so nothing but the gateway's own knowledge of what was written ends the answer.
  */
-import { bind, copyData, copyDone, execute, FunctionCall, parse, query, sync } from '@sluice/wire'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { bind, copyData, copyDone, execute, FunctionCall, flush, parse, query, sync } from '@sluice/wire'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { byAge, startCachingGateway } from '../../support/caching-gateway.ts'
 import type { TestGateway } from '../../support/gateway.ts'
 import { freshDatabase } from '../../support/postgres.ts'
@@ -143,6 +143,29 @@ test('a cascade', async () => {
   await expect.poll(() => isKept(read)).toBe(true)
   await a.query('delete from parents where id = 1')
   for (const client of [a, b]) expect(await client.query(read)).toContain('D(1)')
+})
+
+describe('code that commits and goes on', () => {
+  test('when it says so', async () => {
+    await using holder = await rawClient(database.url)
+    await holder.query('select pg_advisory_lock(1)')
+    a.send(
+      query(`do $$ begin ${write}; commit; raise notice 'done'; perform pg_advisory_xact_lock(1); end $$`),
+    )
+    await a.until(() => a.notices.includes('done'))
+    for (const read of reads) expect(await b.query(read), read).toContain('D(1)')
+    await holder.query('select pg_advisory_unlock(1)')
+    await a.ready()
+  })
+
+  test('when it fails', async () => {
+    const code = `do $$ begin ${write}; commit; raise exception 'later'; end $$`
+    a.send(parse('', code), bind('', ''), execute(), flush())
+    expect(await a.take(3)).toEqual(['1', '2', 'E P0001'])
+    for (const read of reads) expect(await b.query(read), read).toContain('D(1)')
+    a.send(sync())
+    await a.ready()
+  })
 })
 
 test('a prepared transaction, when somebody commits it', async () => {

@@ -35,7 +35,10 @@ export interface AnswerSink {
   onAnswered(status: TransactionStatus, exchange: Exchange): void
   /** An ErrorResponse is about to pass. What is given takes its place; null lets it pass. */
   onError(bytes: Uint8Array, start: number, end: number, exchange: Exchange): Uint8Array | null
-  /** CommandComplete is about to pass, of an exchange of which it may tell that a transaction is committed. */
+  /**
+   * CommandComplete, an error or a notice is about to pass, of an exchange of which it may tell that a transaction is
+   * committed: code may commit and go on, and say so.
+   */
   onMayBeCommitted?(): void
   /** CopyInResponse is about to pass: the server waits for data. */
   onCopyIn(exchange: Exchange): void
@@ -78,7 +81,7 @@ export class Exchange {
   queryInSeries = false
   /** It has run something: a transaction is open in it. */
   executes = false
-  /** A CommandComplete of its may tell of a commit. */
+  /** What it says before ReadyForQuery may tell of a commit. */
   commits = false
   /** In the order of their `at`; those that are done are taken off. */
   edits: Edit[] | null = null

@@ -236,6 +236,7 @@ export class Pipeline {
       default:
         // NoticeResponse, CopyOutResponse, CopyDone, FunctionCallResponse and what later versions may add: they pass.
         if (!head) this.#cut(start, end)
+        else if (type === NoticeResponse && head.commits) head.sink.onMayBeCommitted?.()
     }
   }
 
@@ -304,6 +305,7 @@ export class Pipeline {
     }
     head.failed = true
     head.copying = false
+    if (head.commits) head.sink.onMayBeCommitted?.()
     // First undone: the error is told in the names that hold again.
     this.#undo(head)
     const instead = head.sink.onError(this.#chunk, start + headerBytes, end, head)

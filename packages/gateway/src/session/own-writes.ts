@@ -3,6 +3,7 @@
  * each of them what was written is bumped.
  *
  *     INSERT … ──sent──▶ WriteSet ──CommandComplete that may tell of a commit──▶ bumped
+ *                                 ──error or notice, of code that may commit───▶ bumped
  *                                 ──ReadyForQuery, idle────────────────────────▶ bumped, forgotten
  *                                 ──the connection is lost─────────────────────▶ bumped: it may have been committed
  *
@@ -74,7 +75,7 @@ export class OwnWrites {
    * A statement is about to be sent.
    *
    * @param wants null if only the server knows what the client's settings are
-   * @returns true if a CommandComplete that answers it may tell of a commit
+   * @returns true if what answers it may tell of a commit before ReadyForQuery does
    */
   onSent(
     { plan, bytes, start, end, values, parameterType }: Sent,
