@@ -34,6 +34,8 @@ export interface ClientOptions {
   /** What the gateway on its way says of its bound, for a read that is sent now. */
   boundMs(through: number): number | null
   readonly commits: Commits
+  /** The share of writes whose statements do not say what they write, or that others are notified of. */
+  readonly hidden: number
   /** The number of the newest definition, of all clients. */
   readonly definitions: { last: number }
 }
@@ -64,7 +66,7 @@ export class Client {
   async write(): Promise<void> {
     const { random } = this.#options
     await pause(below(random, 30))
-    const kind = oneOf(random, random() < 0.1 ? this.#rareKinds : this.#kinds)
+    const kind = oneOf(random, this.#kinds)
     return this.#try(async client => {
       for (const id of (await kind.call(this, client)).keys())
         await this.#ask(client, [], oneOf(random, questionsAbout(id)))
@@ -77,16 +79,14 @@ export class Client {
   }
 
   get #kinds() {
-    return [this.#transfer, this.#transferAtOnce, this.#transferAndGoOn, this.#touch, this.#touchAndRead]
-  }
-
-  /** Most of them end more than the rows that they change, and leave little in the cache. */
-  get #rareKinds() {
-    return [...this.#texts.map(text => this.#touchBy(text)), this.#transferInTwoPhases, this.#define]
-  }
-
-  get #texts() {
-    return [touch, touchSomehow, touchByRequest, touchAndNotify]
+    const { hidden, random } = this.#options
+    // A definition ends all that is kept.
+    if (random() < 0.02) return [this.#define]
+    if (random() < hidden) return [this.#touchByText]
+    return [
+      ...[this.#transfer, this.#transferAtOnce, this.#transferAndGoOn, this.#transferInTwoPhases],
+      ...[this.#touch, this.#touch, this.#touchAndRead, this.#touchAndRead],
+    ]
   }
 
   async #transfer(client: RawClient): Promise<Versions> {
@@ -140,9 +140,9 @@ export class Client {
     return this.#acknowledged(rowsOf(await this.#heard(client, touchByValue(this.#account()))))
   }
 
-  #touchBy(text: (id: number) => string) {
-    return async (client: RawClient): Promise<Versions> =>
-      this.#acknowledged(rowsOf(await this.#heard(client, [query(text(this.#account()))])))
+  async #touchByText(client: RawClient): Promise<Versions> {
+    const text = oneOf(this.#options.random, [touch, touchSomehow, touchByRequest, touchAndNotify])
+    return this.#acknowledged(rowsOf(await this.#heard(client, [query(text(this.#account()))])))
   }
 
   /** In one segment: the read has to see the write before it. */

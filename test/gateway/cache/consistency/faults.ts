@@ -51,6 +51,20 @@ function joinWithoutCheck({ reads, shared }: CachingGateway): void {
   }
 }
 
+/** A client that has written what can't be told from its statement has written nothing, until the stream tells. */
+function nothingIsOpaque({ reads }: CachingGateway): void {
+  const commit = reads.commit.bind(reads)
+  reads.commit = writes => {
+    writes.opaque = null
+    commit(writes)
+  }
+}
+
+/** A notification is handed over as if it told of nothing. */
+function notifyAtOnce({ reads }: CachingGateway): void {
+  reads.onNotified = () => {}
+}
+
 /** What is there when a question comes is the answer, though something is in flight before it. */
 function lookUpAtArrival(): void {
   const { find, onSaid, onSent } = CachedReads.prototype
@@ -75,6 +89,8 @@ export interface Fault {
   plant(gateway: CachingGateway): void
   /** In which it shows. */
   readonly trouble: Trouble
+  /** It shows in writes whose statements do not tell what they write. */
+  readonly isHidden?: true
 }
 
 export const faults: readonly Fault[] = [
@@ -90,4 +106,16 @@ export const faults: readonly Fault[] = [
     trouble: 'delays',
   },
   { is: 'an answer is looked up when the question comes', plant: lookUpAtArrival, trouble: 'none' },
+  {
+    is: 'an opaque write of its own waits for the stream',
+    plant: nothingIsOpaque,
+    trouble: 'delays',
+    isHidden: true,
+  },
+  {
+    is: 'a notification is ahead of the stream',
+    plant: notifyAtOnce,
+    trouble: 'delays',
+    isHidden: true,
+  },
 ]

@@ -36,6 +36,8 @@ export interface Crowd {
   readonly writersOutside: number
   /** Of each writer in a round. */
   readonly writes: number
+  /** The share of writes whose statements do not say what they write, or that others are notified of. */
+  readonly hidden: number
 }
 
 export class World implements AsyncDisposable {
@@ -62,7 +64,7 @@ export class World implements AsyncDisposable {
     const definitions = { last: 1 }
     const client = (way: Way, commits: Commits) =>
       new Client({
-        ...{ way, commits, definitions, random, history, failures },
+        ...{ way, commits, definitions, random, history, failures, hidden: crowd.hidden },
         url: way === null ? origin.url : gateways[way]!.gateway.url,
         boundMs: through => boundOf(gateways[through]!),
       })
