@@ -65,5 +65,6 @@ describe('the checker finds it if', () => {
         await world.round(isOver => cause(trouble, world, random, isOver))
       expect(history.violations).not.toEqual([])
     },
+    120_000,
   )
 })
