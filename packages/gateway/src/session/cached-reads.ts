@@ -36,6 +36,7 @@ import type { ReadAs, Readings } from '../sql/reading/index.ts'
 import type { Dependencies, Verdict } from '../sql/reading.ts'
 import type { Asker, Asking } from './asking.ts'
 import { BoundValues } from './bound-values.ts'
+import { describedBy } from './description.ts'
 import type { WriteNotes } from './own-writes.ts'
 import type { ReadUnit } from './read-unit.ts'
 import type { Viewer, ViewName } from './shown.ts'
@@ -96,6 +97,8 @@ export const inOwnSession = asIs(
 const nothingAsked = asIs('uncacheable', 'nothing was asked before')
 
 const nothingSaid: Directive = { says: 'nothing' }
+const nothingTold = new Uint8Array(0)
+const noSlots: Slots = []
 
 export class CachedReads implements Wanted {
   readonly #cache: ReadCache
@@ -185,14 +188,42 @@ export class CachedReads implements Wanted {
     this.#directive = directive
     this.describes = describes(unit)
     const { key } = this.#cache
+    const meaning = this.#isAsTold(text, context) ? nothingTold : text.meaning
     key.begin(context.number)
     key.add(text.bytes, text.start, text.end)
     if (unit.kind === 'run') {
       key.add(text.bytes, text.end, text.typesEnd)
+      key.add(meaning, 0, meaning.length)
       key.add(unit.bytes, unit.valuesStart, unit.valuesEnd)
     }
     key.end()
     return key.tooLong ? isTooLong : null
+  }
+
+  /**
+   * A statement that was prepared means what it would if it were prepared now, as far as is known: the answers to its
+   * text are answers to it. Else it has some of its own: the origin says whether it may still run.
+   */
+  #isAsTold(text: Text, context: Context): boolean {
+    const described = text.prepared?.described ?? null
+    const isKept = text.read?.as !== context.names.number || text.read.verdict.cacheable
+    if (described === null || !isKept) return true
+    const cache = this.#cache
+    const { stamps } = cache
+    if (text.asTold?.as === context.number && stamps.current(text.asTold.asked.stamp, noSlots)) return true
+    this.#keyOfDescription(text, context)
+    const known = cache.key.tooLong ? null : cache.findDescription()
+    const isAsTold = known !== null && describedBy([known.parameters, known.result]) === described
+    text.asTold = isAsTold ? { as: context.number, asked: stamps.ask(noSlots, cache.now) } : null
+    return isAsTold
+  }
+
+  #keyOfDescription({ bytes, start, end, typesEnd }: Text, { number }: Context): void {
+    const { key } = this.#cache
+    key.begin(number)
+    key.add(bytes, start, end)
+    key.add(bytes, end, typesEnd)
+    key.end()
   }
 
   /** Nothing was found: may, and shall, the answer be kept? */
@@ -254,10 +285,7 @@ export class CachedReads implements Wanted {
     const verdict = this.#verdictOn(text, context.names, true)
     // 'now' is read when a statement is parsed.
     if (!verdict.cacheable || 'cacheable' in readings.dependencies(() => null)) return false
-    key.begin(context.number)
-    key.add(text.bytes, text.start, text.end)
-    key.add(text.bytes, text.end, text.typesEnd)
-    key.end()
+    this.#keyOfDescription(text, context)
     return !key.tooLong
   }
 

@@ -109,6 +109,8 @@ class Refresh implements Waiter, AnswerSink {
   readonly #stale: Omit<StaleAnswer, 'unit' | 'text'>
   readonly #options: RefreshOptions
   readonly #plan: StatementPlan
+  /** What is known of the statement that the client had prepared is in the key. */
+  readonly #prepared: Text['prepared']
   readonly #unit = new ReadUnit()
   readonly #reads: CachedReads
   #server: ServerConnection | null = null
@@ -120,6 +122,7 @@ class Refresh implements Waiter, AnswerSink {
     this.#stale = stale
     this.#options = options
     this.#plan = text.plan
+    this.#prepared = text.prepared
     this.#unit.read(bytes, 0, bytes.length)
     this.#reads = new CachedReads(stale.reads, new Asker(stale.user))
   }
@@ -225,7 +228,7 @@ class Refresh implements Waiter, AnswerSink {
   get #text(): Text {
     const { bytes, kind, textStart, textEnd, typesEnd } = this.#unit
     const ends = { start: textStart, end: textEnd, typesEnd: kind === 'query' ? textEnd : typesEnd }
-    return new Text(bytes, ends, this.#plan)
+    return new Text(bytes, ends, this.#plan, this.#prepared)
   }
 
   #release(server: ServerConnection): void {
