@@ -1,9 +1,7 @@
 /** What nobody can read may have been anything; a mistake must not end what is kept all the same. */
 import { expect, test, vi } from 'vitest'
-import { startCachingGateway } from '../../support/caching-gateway.ts'
-import { FaultProxy } from '../../support/fault-proxy.ts'
+import { CachingLine } from '../../support/caching-line.ts'
 import { freshDatabase } from '../../support/postgres.ts'
-import { rawClient } from '../../support/raw-client.ts'
 
 const database = await freshDatabase()
 await database.query(
@@ -12,19 +10,17 @@ await database.query(
 const read = (id: number) => `select v from t where id = ${id}`
 
 test('what was kept is served again after a statement that PostgreSQL does not understand', async () => {
-  await using origin = await FaultProxy.start(database.url)
-  await using gateway = await startCachingGateway(origin.url)
-  const client = await rawClient(gateway.url)
+  await using line = await CachingLine.start(database.url)
+  const client = await line.connect()
   const isKept = async (id: number) => {
-    const before = origin.count(read(id))
+    const before = line.origin.count(read(id))
     await client.query(read(id))
-    return origin.count(read(id)) === before
+    return line.origin.count(read(id)) === before
   }
-  await vi.waitFor(async () => expect(await isKept(1)).toBe(true), 20_000)
+  await line.untilKept(client, read(1))
   for (let id = 1; id <= 200; id++) await client.query(read(id))
   expect((await client.query('selec v from t'))[0]).toBe('E 42601')
   // What is asked for before it is known whether that was DDL is asked of the origin: each time another one.
   let id = 0
   await vi.waitFor(async () => expect(await isKept(++id)).toBe(true), { timeout: 9_000, interval: 50 })
-  client.destroy()
 })

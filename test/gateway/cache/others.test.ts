@@ -1,10 +1,8 @@
 /** What others write is told by the stream: whoever writes it, and however. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { startCachingGateway } from '../../support/caching-gateway.ts'
-import { FaultProxy } from '../../support/fault-proxy.ts'
-import type { TestGateway } from '../../support/gateway.ts'
+import { CachingLine } from '../../support/caching-line.ts'
 import { freshDatabase } from '../../support/postgres.ts'
-import { type RawClient, rawClient } from '../../support/raw-client.ts'
+import type { RawClient } from '../../support/raw-client.ts'
 
 const database = await freshDatabase()
 await database.query(`
@@ -19,30 +17,17 @@ await database.query(`
   create table loose (v int);
   insert into t values (1, 1), (2, 2); insert into child values (1, 1); insert into parted values (1, 1)`)
 
-let origin: FaultProxy
-let gateway: TestGateway
+let line: CachingLine
 let client: RawClient
 beforeAll(async () => {
-  origin = await FaultProxy.start(database.url)
-  gateway = await startCachingGateway(origin.url)
-  client = await rawClient(gateway.url)
+  line = await CachingLine.start(database.url)
+  client = await line.connect()
   // Published, and nothing is open that was before.
-  for (const table of ['t', 'child', 'log', 'parted'])
-    await vi.waitFor(async () => expect(await keeps(`select * from ${table}`)).toBe(true), 20_000)
+  await line.untilKept(client, ...['t', 'child', 'log', 'parted'].map(table => `select * from ${table}`))
 })
-afterAll(async () => {
-  client.destroy()
-  await gateway.stop()
-  await origin[Symbol.asyncDispose]()
-})
+afterAll(() => line[Symbol.asyncDispose]())
 
-/** True if the answer to it is given from the cache the second time. */
-async function keeps(sql: string): Promise<boolean> {
-  await client.query(sql)
-  const before = origin.count(sql)
-  await client.query(sql)
-  return origin.count(sql) === before
-}
+const keeps = (sql: string) => line.keeps(client, sql)
 
 test.each([
   ['an update', 'select v from t where id = 1', 'update t set v = v + 1 where id = 1'],
@@ -88,14 +73,13 @@ test('DDL by others counts within catalog_refresh', async () => {
 test('a reload that switches caching off ends the stream, and one that switches it on begins another', async () => {
   const streams = async () =>
     (await database.query('select from pg_replication_slots where database = current_database()')).length
-  const [backend] = gateway.gateway.backends
-  const { caching } = backend!.options
-  const reads = backend!.readsOf(database.name)!
+  const { gateway, reads } = line
+  const { caching } = gateway.gateway.backends[0]!.options
   gateway.reload({ caching: { ...caching, disabled: true } })
   expect(reads.status.phase.at).toBe('resting')
   await vi.waitFor(async () => expect(await streams()).toBe(0), 20_000)
   expect(await keeps('select * from t')).toBe(false)
   gateway.reload({ caching })
-  await vi.waitFor(async () => expect(await keeps('select * from t')).toBe(true), 20_000)
+  await line.untilKept(client, 'select * from t')
   expect(await streams()).toBe(1)
 })
