@@ -36,6 +36,7 @@ import { builtinFunctions } from './builtin-functions.ts'
 import { Draft } from './draft.ts'
 import { extensionEffects, functionEffects, runsSql } from './function-effects.ts'
 import { Needs, type StatementPlan, Touches } from './plan.ts'
+import { forEachPart } from './tree.ts'
 
 /** CURSOR_OPT_HOLD of parsenodes.h. */
 const optionHold = 0x20
@@ -147,11 +148,12 @@ export function judge(statements: NonNullable<ParseResult['stmts']>): StatementP
 function walk(draft: Draft, node: object): void {
   if ('relname' in node) onRelation(draft, node as RangeVar)
   if ('names' in node && 'typemod' in node) onName(draft, (node as TypeName).names)
-  for (const [kind, child] of Object.entries(node)) {
-    if (typeof child !== 'object' || child === null) continue
-    visits[kind]?.(draft, child as never)
-    if (!unread.has(kind)) walk(draft, child)
-  }
+  forEachPart(node, walkPart, draft)
+}
+
+function walkPart(kind: string | null, child: object, draft: Draft): void {
+  if (kind !== null) visits[kind]?.(draft, child as never)
+  if (kind === null || !unread.has(kind)) walk(draft, child)
 }
 
 /** DDL, or what may do some (DO, CALL). What it creates is temporary if the search_path begins with pg_temp, whatever the text says. */

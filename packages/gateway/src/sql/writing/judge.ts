@@ -1,6 +1,7 @@
 /** Judges what statements write: looks at them, and then at all that they set off (see ../writing.ts). */
 import type { ParamRef, ParseResult } from 'libpg-query'
 import type { Catalogue, Relation } from '../../catalogue/index.ts'
+import { forEachPart } from '../tree.ts'
 import type { WriteContext, Writes } from '../writing.ts'
 import { Findings, type Path, storedNames, type Task, type Texts } from './findings.ts'
 import { onChange } from './relations.ts'
@@ -19,8 +20,14 @@ export function judgeWrites(
 ): Writes {
   const { catalogue, searchPath: path } = context
   const found = new Findings(catalogue, texts)
-  const uses = usesOfParameters(statements)
-  const places: Places = { literalAt, standsOnce: parameter => uses.get(parameter) === 1 }
+  let uses: Uses | null = null
+  const places: Places = {
+    literalAt,
+    standsOnce(parameter) {
+      uses ??= usesOfParameters(statements)
+      return uses.get(parameter) === 1
+    },
+  }
   for (const { stmt } of statements) if (stmt) onStatement(found, stmt, { names: path, path, places })
   if (found.movesNames && statements.length > 1)
     found.opaque('one of the statements may set the search_path of those behind it')
@@ -73,13 +80,18 @@ function runsAnywhere(found: Findings, catalogue: Catalogue, { searchPath: path 
   }
 }
 
-function usesOfParameters(node: object, uses: Map<number, number> = new Map()): ReadonlyMap<number, number> {
-  for (const [kind, child] of Object.entries(node)) {
-    if (typeof child !== 'object' || child === null) continue
-    if (kind === 'ParamRef') {
-      const { number = 0 } = child as ParamRef
-      uses.set(number, (uses.get(number) ?? 0) + 1)
-    } else usesOfParameters(child, uses)
-  }
+/** How often each parameter stands there. */
+type Uses = Map<number, number>
+
+function usesOfParameters(node: object): Uses {
+  const uses: Uses = new Map()
+  forEachPart(node, countParameters, uses)
   return uses
+}
+
+function countParameters(kind: string | null, child: object, uses: Uses): void {
+  if (kind === 'ParamRef') {
+    const { number = 0 } = child as ParamRef
+    uses.set(number, (uses.get(number) ?? 0) + 1)
+  } else forEachPart(child, countParameters, uses)
 }

@@ -24,6 +24,7 @@ import type {
 } from 'libpg-query'
 import { firstUserOid, type Relation } from '../../catalogue/index.ts'
 import { kindOf, stringsOf } from '../reading/nodes.ts'
+import { forEachPart } from '../tree.ts'
 import { created, onDefinition } from './definitions.ts'
 import { type Change, type Event, type Findings, type Path, storedNames } from './findings.ts'
 import { relationOf, routinesOf } from './names.ts'
@@ -116,27 +117,33 @@ const visits: { readonly [kind: string]: (found: Findings, node: never, place: P
 
 /** @param node a statement, or any part of one */
 export function walk(found: Findings, node: object, place: Place): void {
-  walkNodes(found, node, place, namesOfCtes(node))
+  const names = new Set<string>()
+  forEachPart(node, nameCte, names)
+  forEachPart(node, walkPart, { found, place, ctes: names })
 }
 
-function walkNodes(found: Findings, node: object, place: Place, ctes: ReadonlySet<string>): void {
-  for (const [kind, child] of Object.entries(node)) {
-    if (typeof child !== 'object' || child === null) continue
+/** In what a tree is walked. */
+interface Walk {
+  readonly found: Findings
+  readonly place: Place
+  /** Names of CTEs, whatever they stand before: a table of the same name is looked at, too. */
+  readonly ctes: ReadonlySet<string>
+}
+
+function walkPart(kind: string | null, child: object, walk: Walk): void {
+  if (kind !== null) {
+    const { found, place, ctes } = walk
     if (kind === 'RangeVar') onMention(found, child as RangeVar, place, ctes)
     visits[kind]?.(found, child as never, place)
     // It names what stands elsewhere.
-    if (kind !== 'LockingClause') walkNodes(found, child, place, ctes)
+    if (kind === 'LockingClause') return
   }
+  forEachPart(child, walkPart, walk)
 }
 
-/** Whatever they stand before: a table of the same name is looked at, too. */
-function namesOfCtes(node: object, names: Set<string> = new Set()): ReadonlySet<string> {
-  for (const [kind, child] of Object.entries(node)) {
-    if (typeof child !== 'object' || child === null) continue
-    if (kind === 'CommonTableExpr') names.add((child as { ctename: string }).ctename)
-    namesOfCtes(child, names)
-  }
-  return names
+function nameCte(kind: string | null, child: object, names: Set<string>): void {
+  if (kind === 'CommonTableExpr') names.add((child as { ctename: string }).ctename)
+  forEachPart(child, nameCte, names)
 }
 
 function onMention(found: Findings, name: RangeVar, { names, path }: Place, ctes: ReadonlySet<string>): void {
