@@ -21,10 +21,14 @@ describe('what has become of questions', () => {
   test('is kept for so many shapes; those that are asked for no more are counted with the others', () => {
     const tallies = new Tallies(2)
     const [hot, cold, next] = [shape('hot'), shape('cold'), shape('next')]
-    for (const each of [hot, cold, hot, next]) tallies.count(as('hit'), each, each.text, 5)
+    const count = (each: { text: string }) => tallies.count(as('hit'), each, each.text, 5)
+    for (const each of [hot, cold, hot, next]) count(each)
+    // What comes once only drives out nothing.
+    expect(tallies.shapes.map(({ text }) => text)).toEqual(['hot', 'cold'])
+    count(next)
     expect(tallies.shapes.map(({ text }) => text)).toEqual(['hot', 'next'])
-    expect(tallies.others).toMatchObject({ counts: { hit: 1 }, savedMs: 5 })
-    expect(tallies.total).toMatchObject({ counts: { hit: 4 }, savedMs: 20 })
+    expect(tallies.others).toMatchObject({ counts: { hit: 2 }, savedMs: 10 })
+    expect(tallies.total).toMatchObject({ counts: { hit: 5 }, savedMs: 25 })
   })
 
   test('a refresh is no question, and takes off what it costs the origin', () => {
@@ -34,7 +38,7 @@ describe('what has become of questions', () => {
     tallies.countRefresh(one, one.text, 15)
     const expected = { counts: { stale: 1, miss: 0 }, refreshes: 1, savedMs: 5 }
     expect(tallies.shapes).toMatchObject([{ text: 'one', tally: expected }])
-    for (let time = 0; time < 2; time++) tallies.count(as('hit'), next, next.text)
+    for (let time = 0; time < 2; time++) tallies.count(as('disabled'), next, next.text)
     expect(tallies.others).toMatchObject(expected)
     expect(tallies.total).toMatchObject({ refreshes: 1, savedMs: 5 })
   })

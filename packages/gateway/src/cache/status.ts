@@ -90,6 +90,8 @@ export class Tallies {
   /** Of all databases. */
   readonly #all: Tally | null
   readonly #shapes = new Map<object, Counted>()
+  /** Shapes that came once while there was no room: who comes again gets some. */
+  readonly #knocked = new Set<object>()
 
   /**
    * @param most shapes that are counted by themselves: 1,000
@@ -107,9 +109,9 @@ export class Tallies {
   count(outcome: Outcome, shape: object, text: { toString(): string }, savedMs: number = 0): void {
     const counted = this.#of(shape, text)
     const { status } = outcome
-    if (status !== 'hit' && status !== 'stale') counted.last = outcome
+    if (counted !== null && status !== 'hit' && status !== 'stale') counted.last = outcome
     count(this.total, status, savedMs)
-    count(counted.tally, status, savedMs)
+    count(counted?.tally ?? this.others, status, savedMs)
     if (this.#all !== null) count(this.#all, status, savedMs)
   }
 
@@ -126,7 +128,7 @@ export class Tallies {
 
   /** The origin has answered a refresh. */
   countRefresh(shape: object, text: { toString(): string }, tookMs: number): void {
-    const { tally } = this.#of(shape, text)
+    const tally = this.#of(shape, text)?.tally ?? this.others
     for (const each of [this.total, tally, this.#all]) {
       if (each === null) continue
       each.refreshes++
@@ -140,16 +142,28 @@ export class Tallies {
     return [...this.#shapes.values()]
   }
 
-  #of(shape: object, text: { toString(): string }): Counted {
+  /** Null: it is one of the others. */
+  #of(shape: object, text: { toString(): string }): Counted | null {
     const known = this.#shapes.get(shape)
     if (known) {
       known.used = true
       return known
     }
-    if (this.#shapes.size >= this.#most) this.#makeRoom()
+    if (this.#shapes.size >= this.#most && !this.#makesRoomFor(shape)) return null
     const counted = { text: text.toString(), tally: new Tally(), last: null, used: false }
     this.#shapes.set(shape, counted)
     return counted
+  }
+
+  /** What comes once only, as in a scan, drives out nothing. */
+  #makesRoomFor(shape: object): boolean {
+    if (!this.#knocked.delete(shape)) {
+      if (this.#knocked.size >= this.#most) this.#knocked.clear()
+      this.#knocked.add(shape)
+      return false
+    }
+    this.#makeRoom()
+    return true
   }
 
   /** Goes round once at most: whoever was asked for since the last time stays. */

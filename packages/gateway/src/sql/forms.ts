@@ -5,6 +5,7 @@
 import { Literals } from './reading/literals.ts'
 
 const mostForms = 5_000
+const seenPlaces = 4_096
 /** Of one form: roles and search paths that take turns. */
 const mostContexts = 100
 
@@ -16,8 +17,8 @@ interface Form<Known> {
 export class Forms<Known> {
   /** Of the text that was asked for last. */
   readonly literals: Literals
-  /** The same: no text of this form was asked for before, or not for long. */
-  isNew = false
+  /** Hashes of forms that came lately and are not known. */
+  readonly #seen = new Int32Array(seenPlaces)
   /** By the form's hash; used ones move to the end. */
   readonly #forms = new Map<number, Form<Known>>()
 
@@ -29,28 +30,46 @@ export class Forms<Known> {
   /** What is known of texts of the same form, by the context in which it holds: to be read and added to. Null: no form. */
   of(text: Uint8Array, start: number, end: number): Map<string, Known> | null {
     this.literals.read(text, start, end)
+    return this.literals.failed ? null : this.#use(this.#known() ?? this.#newForm())
+  }
+
+  /** The same, where nothing shall be known yet of a form that comes for the first time. */
+  ofSeen(text: Uint8Array, start: number, end: number): Map<string, Known> | 'new' | null {
+    this.literals.read(text, start, end)
     if (this.literals.failed) return null
-    const { known } = this.#form()
-    if (known.size >= mostContexts) known.clear()
-    return known
+    const form = this.#known() ?? (this.#wasSeen() ? this.#newForm() : null)
+    return form ? this.#use(form) : 'new'
   }
 
   clear(): void {
     this.#forms.clear()
   }
 
-  /** Of two with one hash the newer takes the place. */
-  #form(): Form<Known> {
+  #use(form: Form<Known>): Map<string, Known> {
+    this.#forms.set(this.literals.hash, form)
+    if (form.known.size >= mostContexts) form.known.clear()
+    return form.known
+  }
+
+  /** Takes it out, to become the last one. Of two with one hash the newer stays. */
+  #known(): Form<Known> | null {
     const { hash } = this.literals
     const found = this.#forms.get(hash)
+    if (!found || !this.literals.is(found.bytes)) return null
     this.#forms.delete(hash)
-    this.isNew = !(found && this.literals.is(found.bytes))
-    const form = found && !this.isNew ? found : this.#newForm()
-    this.#forms.set(hash, form)
-    return form
+    return found
+  }
+
+  #wasSeen(): boolean {
+    const { hash } = this.literals
+    const place = hash & (seenPlaces - 1)
+    if (this.#seen[place] === hash) return true
+    this.#seen[place] = hash
+    return false
   }
 
   #newForm(): Form<Known> {
+    this.#forms.delete(this.literals.hash)
     const [oldest] = this.#forms.keys()
     if (oldest !== undefined && this.#forms.size >= mostForms) this.#forms.delete(oldest)
     return { bytes: this.literals.bytes.slice(0, this.literals.length), known: new Map() }

@@ -129,12 +129,13 @@ export class Readings {
       this.#forms.clear()
       this.#catalogue = context.catalogue
     }
-    const verdicts = this.#forms.of(bytes, start, end)
+    const forms = this.#forms
+    const verdicts = readsNew ? forms.of(bytes, start, end) : forms.ofSeen(bytes, start, end)
     if (verdicts === null) return tooLong
+    if (verdicts === 'new') return notReadYet
     const key = parameterTypes.length === 0 ? context.key : `${context.key}\0${parameterTypes.join(' ')}`
     const known = verdicts.get(key)
     if (known) return known
-    if (!readsNew && this.#forms.isNew) return notReadYet
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
     // Places are bytes: in another encoding they would be others.
     if (!isAscii(text) && !isUtf8(text)) return unreadable
