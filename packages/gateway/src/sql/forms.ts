@@ -1,7 +1,8 @@
 /**
  * Something that is known of texts that differ in their literals only, by their form (reading/literals.ts), bounded in
- * number: what was not asked for longest goes.
+ * number.
  */
+import { Generations } from './generations.ts'
 import { Literals } from './reading/literals.ts'
 
 const mostForms = 5_000
@@ -19,8 +20,8 @@ export class Forms<Known> {
   readonly literals: Literals
   /** Hashes of forms that came lately and are not known. */
   readonly #seen = new Int32Array(seenPlaces)
-  /** By the form's hash; used ones move to the end. */
-  readonly #forms = new Map<number, Form<Known>>()
+  /** By the form's hash. */
+  readonly #forms = new Generations<number, Form<Known>>(mostForms)
 
   /** @param mostBytes of a text */
   constructor(mostBytes: number) {
@@ -45,19 +46,15 @@ export class Forms<Known> {
     this.#forms.clear()
   }
 
-  #use(form: Form<Known>): Map<string, Known> {
-    this.#forms.set(this.literals.hash, form)
-    if (form.known.size >= mostContexts) form.known.clear()
-    return form.known
+  #use({ known }: Form<Known>): Map<string, Known> {
+    if (known.size >= mostContexts) known.clear()
+    return known
   }
 
-  /** Takes it out, to become the last one. Of two with one hash the newer stays. */
+  /** Of two with one hash the newer stays. */
   #known(): Form<Known> | null {
-    const { hash } = this.literals
-    const found = this.#forms.get(hash)
-    if (!found || !this.literals.is(found.bytes)) return null
-    this.#forms.delete(hash)
-    return found
+    const found = this.#forms.get(this.literals.hash)
+    return found && this.literals.is(found.bytes) ? found : null
   }
 
   #wasSeen(): boolean {
@@ -69,9 +66,9 @@ export class Forms<Known> {
   }
 
   #newForm(): Form<Known> {
-    this.#forms.delete(this.literals.hash)
-    const [oldest] = this.#forms.keys()
-    if (oldest !== undefined && this.#forms.size >= mostForms) this.#forms.delete(oldest)
-    return { bytes: this.literals.bytes.slice(0, this.literals.length), known: new Map() }
+    const { bytes, hash, length } = this.literals
+    const form: Form<Known> = { bytes: bytes.slice(0, length), known: new Map() }
+    this.#forms.set(hash, form)
+    return form
   }
 }

@@ -1,29 +1,24 @@
 /**
- * Plans by shape, bounded in bytes.
- *
- * What was used since the last look stays when room is made, so that a hit writes one field and moves nothing: the
- * oldest that was not used goes ("second chance"). Of two shapes with one hash the newer takes the place; the price of a
- * lost plan is to judge a text again.
+ * Plans by shape, bounded in bytes. Of two shapes with one hash the newer takes the place; the price of a lost plan is to
+ * judge a text again.
  */
+import { Generations } from './generations.ts'
 import type { StatementPlan } from './plan.ts'
 import type { Shape } from './shape.ts'
 
 interface Entry {
   readonly shape: Uint8Array
   readonly plan: StatementPlan
-  used: boolean
 }
 
 /** What an entry takes besides its shape and the names in its plan: objects and its place in the map. */
 const entryBytes = 500
 
 export class PlanCache {
-  readonly #mostBytes: number
-  readonly #entries = new Map<number, Entry>()
-  #bytes = 0
+  readonly #entries: Generations<number, Entry>
 
   constructor(mostBytes: number) {
-    this.#mostBytes = mostBytes
+    this.#entries = new Generations(mostBytes, bytesOf)
   }
 
   get size(): number {
@@ -32,37 +27,11 @@ export class PlanCache {
 
   get(shape: Shape): StatementPlan | undefined {
     const entry = this.#entries.get(shape.hash)
-    if (entry === undefined || !isShape(entry.shape, shape)) return undefined
-    entry.used = true
-    return entry.plan
+    return entry && isShape(entry.shape, shape) ? entry.plan : undefined
   }
 
   set(shape: Shape, plan: StatementPlan): void {
-    this.#drop(shape.hash)
-    const entry = { shape: shape.bytes.slice(0, shape.length), plan, used: false }
-    this.#entries.set(shape.hash, entry)
-    this.#bytes += bytesOf(entry)
-    while (this.#bytes > this.#mostBytes) this.#makeRoom()
-  }
-
-  #makeRoom(): void {
-    const [oldest] = this.#entries
-    if (oldest === undefined) return
-    const [hash, entry] = oldest
-    if (!entry.used) {
-      this.#drop(hash)
-      return
-    }
-    entry.used = false
-    this.#entries.delete(hash)
-    this.#entries.set(hash, entry)
-  }
-
-  #drop(hash: number): void {
-    const entry = this.#entries.get(hash)
-    if (entry === undefined) return
-    this.#entries.delete(hash)
-    this.#bytes -= bytesOf(entry)
+    this.#entries.set(shape.hash, { shape: shape.bytes.slice(0, shape.length), plan })
   }
 }
 
