@@ -60,6 +60,24 @@ test('what is changed by anyone is noticed once the time has passed', async () =
   expect(catalogue.get(1_000)!.relationNamed('public', 'later')).toBeDefined()
 })
 
+test('who asks every few seconds finds it known; who has gone is not waited for', async () => {
+  const { catalogue, lab, at } = latest()
+  const first = await at(0)
+  const sweepTo = async (from: number, to: number) => {
+    for (let now = from + refreshMs; now <= to; now += refreshMs) {
+      catalogue.sweep(now)
+      // Behind what was asked.
+      await client.query('select 1')
+    }
+  }
+  await sweepTo(0, 30_000)
+  expect(catalogue.get(30_000)).toBe(first)
+  await sweepTo(30_000, 120_000)
+  const { length } = lab.asked
+  await sweepTo(120_000, 130_000)
+  expect(lab.asked).toHaveLength(length)
+})
+
 test('who has not asked for long does not hear what was known then', async () => {
   const { catalogue, lab, at } = latest()
   await at(0)

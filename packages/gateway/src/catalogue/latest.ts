@@ -7,7 +7,7 @@
  *        └────────────────┴── another fingerprint; DDL was seen
  *
  * Who asks while it is not known hears null, and it is being read: nothing waits. It is looked after only while somebody
- * asks, so that a database that nobody uses is left alone.
+ * asks, and some time after that, so that a database that nobody uses is left alone.
  *
  * Not here: DDL that this gateway or the stream sees; they call `forget`, or `doubt`.
  */
@@ -26,6 +26,11 @@ export interface LatestOptions {
   onRoleSettings?(): void
 }
 
+/**
+ * After the last question. Of a page that is opened every few seconds each question would be the first else, and none
+ * answered from what is kept; what was kept longer ago is as a rule too old, `max_age` being a minute.
+ */
+const lookedAfterMs = 60_000
 /** After a question that failed. */
 const pauseMs = 1_000
 
@@ -79,7 +84,7 @@ export class LatestCatalogue {
   /** What a timer does from time to time. */
   sweep(now: number): void {
     const refreshMs = this.#options.refreshMs()
-    const isAskedFor = now - this.#askedForAt <= 2 * refreshMs
+    const isAskedFor = now - this.#askedForAt <= Math.max(lookedAfterMs, 2 * refreshMs)
     const isDue = this.#known ? now - this.#askedAt >= refreshMs : true
     if (!this.#asking && isAskedFor && isDue && now >= this.#notBefore) void this.#ask(now)
   }
