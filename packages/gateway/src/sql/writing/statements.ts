@@ -117,23 +117,22 @@ const visits: { readonly [kind: string]: (found: Findings, node: never, place: P
 
 /** @param node a statement, or any part of one */
 export function walk(found: Findings, node: object, place: Place): void {
-  const names = new Set<string>()
-  forEachPart(node, nameCte, names)
-  forEachPart(node, walkPart, { found, place, ctes: names })
+  forEachPart(node, walkPart, { found, place, root: node, ctes: null })
 }
 
 /** In what a tree is walked. */
 interface Walk {
   readonly found: Findings
   readonly place: Place
-  /** Names of CTEs, whatever they stand before: a table of the same name is looked at, too. */
-  readonly ctes: ReadonlySet<string>
+  readonly root: object
+  /** Names of CTEs in all of it, made when one is asked for. */
+  ctes: Set<string> | null
 }
 
 function walkPart(kind: string | null, child: object, walk: Walk): void {
   if (kind !== null) {
-    const { found, place, ctes } = walk
-    if (kind === 'RangeVar') onMention(found, child as RangeVar, place, ctes)
+    const { found, place } = walk
+    if (kind === 'RangeVar') onMention(found, child as RangeVar, walk)
     visits[kind]?.(found, child as never, place)
     // It names what stands elsewhere.
     if (kind === 'LockingClause') return
@@ -146,11 +145,23 @@ function nameCte(kind: string | null, child: object, names: Set<string>): void {
   forEachPart(child, nameCte, names)
 }
 
-function onMention(found: Findings, name: RangeVar, { names, path }: Place, ctes: ReadonlySet<string>): void {
+function onMention(found: Findings, name: RangeVar, walk: Walk): void {
+  const { names, path } = walk.place
   const relation = relationOf(found.catalogue, names, name)
-  if (typeof relation !== 'string') found.add({ does: 'read', relation, path })
-  else if (relation === 'unknown' && !(name.schemaname === undefined && ctes.has(name.relname ?? '')))
-    found.opaque(`"${name.relname}" is not known`)
+  if (typeof relation !== 'string') {
+    // Of any other there is nothing to look at.
+    if (relation.view || relation.rowSecurity) found.add({ does: 'read', relation, path })
+  } else if (relation === 'unknown' && !isCte(name, walk)) found.opaque(`"${name.relname}" is not known`)
+}
+
+/** Whatever it stands before: a table of the same name is looked at, too. */
+function isCte({ relname = '', schemaname }: RangeVar, walk: Walk): boolean {
+  if (schemaname !== undefined) return false
+  if (walk.ctes === null) {
+    walk.ctes = new Set()
+    forEachPart(walk.root, nameCte, walk.ctes)
+  }
+  return walk.ctes.has(relname)
 }
 
 interface More {
@@ -209,7 +220,7 @@ function onMerge(found: Findings, node: MergeStmt, place: Place): void {
 function onCopy(found: Findings, node: CopyStmt, place: Place): void {
   if (node.query) onStatement(found, node.query, place)
   else if (node.is_from) change(found, node.relation, 'insert', place)
-  else if (node.relation) onMention(found, node.relation, place, none)
+  else if (node.relation) onMention(found, node.relation, { found, place, root: {}, ctes: null })
   if (node.whereClause) walk(found, node.whereClause, place)
 }
 
