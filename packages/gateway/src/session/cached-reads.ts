@@ -181,7 +181,7 @@ export class CachedReads implements Wanted {
     if (asking.refused !== null) return asIs('uncacheable', asking.refused)
     const context = this.#cache.contextOf(asking)
     if (context === null) return isUnknown
-    const directive = directiveOf(text.bytes, text.start, text.end)
+    const directive = directiveOf(text.bytes, text.start, text.questionEnd)
     if (directive.says === 'no-cache') return asIs('disabled', 'its comment says no-cache')
     if (directive.says === 'nonsense') return asIs('uncacheable', directive.why)
     this.#context = context
@@ -190,7 +190,7 @@ export class CachedReads implements Wanted {
     const { key } = this.#cache
     const meaning = this.#isAsTold(text, context) ? nothingTold : text.meaning
     key.begin(context.number)
-    key.add(text.bytes, text.start, text.end)
+    key.add(text.bytes, text.start, text.questionEnd)
     if (unit.kind === 'run') {
       key.add(text.bytes, text.end, text.typesEnd)
       key.add(meaning, 0, meaning.length)

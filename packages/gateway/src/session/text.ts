@@ -7,6 +7,7 @@ import type { Asked } from '../cache/stamps.ts'
 import type { StatementPlan } from '../sql/plan.ts'
 import { printed } from '../sql/printed.ts'
 import type { Verdict } from '../sql/reading.ts'
+import { withoutTrace } from '../sql/trace-comment.ts'
 
 export class Text {
   readonly bytes: Uint8Array
@@ -21,6 +22,7 @@ export class Text {
   asTold: { readonly as: number; readonly asked: Asked } | null = null
   /** What is known of what it reads: see `Readings.isLasting`. */
   read: { readonly as: number; readonly verdict: Verdict } | null = null
+  #questionEnd = -1
   #plan: StatementPlan | ((bytes: Uint8Array, start: number, end: number) => StatementPlan)
   #meaning: Uint8Array | null = null
 
@@ -55,6 +57,12 @@ export class Text {
     if (described === null) return nothing
     this.#meaning ??= createHash('sha256').update(described).digest()
     return this.#meaning
+  }
+
+  /** Where it ends without what is another each time and asks nothing: trace-comment.ts. */
+  get questionEnd(): number {
+    if (this.#questionEnd < 0) this.#questionEnd = withoutTrace(this.bytes, this.start, this.end)
+    return this.#questionEnd
   }
 
   /** The types that a Parse declares for its parameters; 0 for those that PostgreSQL is to find. */
