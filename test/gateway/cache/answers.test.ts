@@ -280,6 +280,14 @@ test('a comment says how old an answer may be', async () => {
   expect(await a.query(young)).toEqual(answer(1))
 })
 
+test('the comment of a tracing library makes no other question, and any other does', async () => {
+  const traced = (id: number) => `${read} /*traceparent='00-${id}-01',route='%2Ffilms'*/`
+  await a.query(traced(1))
+  await set(1)
+  expect(await a.query(traced(2))).toEqual(answer(0))
+  expect(await a.query(`${read} /* shard: 2 */`)).toEqual(answer(1))
+})
+
 describe('a statement is described without the origin', () => {
   const named = [parse('s', 'select v from t where id = $1'), describes('S', 's')]
   const run = [bind('', 's', '1'), execute(), sync()]
