@@ -34,23 +34,24 @@ async function isKept(): Promise<boolean> {
   return (await late.query('show sluice.cache_status'))[1]!.startsWith('D(hit')
 }
 
-async function runs(client: RawClient): Promise<string[]> {
-  client.send(bind('', 's'), execute(), sync())
+async function runs(client: RawClient, name = 's'): Promise<string[]> {
+  client.send(bind('', name), execute(), sync())
   return client.ready()
 }
 
 test.each([
-  ['told', [parse('s', read), describes('S', 's'), sync()]],
-  ['prepared', [parse('s', read), sync()]],
+  ['told', 's', [parse('s', read), describes('S', 's'), sync()]],
+  ['prepared', 's', [parse('s', read), sync()]],
+  ['told, without a name,', '', [parse('', read), describes('S', ''), sync()]],
 ])(
   'a statement that was %s before its table got another column is refused, as by PostgreSQL',
-  async (_, prepares) => {
+  async (_, name, prepares) => {
     early.send(...prepares)
     await early.ready()
-    expect(await runs(early)).toEqual(['2', 'D(7,seven)', 'C(SELECT 1)', 'Z I'])
+    expect(await runs(early, name)).toEqual(['2', 'D(7,seven)', 'C(SELECT 1)', 'Z I'])
     await late.query('alter table t add w int')
     await expect.poll(() => isKept()).toBe(true)
-    expect(await runs(early)).toEqual(['E 0A000', 'Z I'])
+    expect(await runs(early, name)).toEqual(['E 0A000', 'Z I'])
   },
 )
 

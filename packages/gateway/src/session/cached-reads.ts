@@ -218,10 +218,10 @@ export class CachedReads implements Wanted {
     return isAsTold
   }
 
-  #keyOfDescription({ bytes, start, end, typesEnd }: Text, { number }: Context): void {
+  #keyOfDescription({ bytes, start, end, questionEnd, typesEnd }: Text, { number }: Context): void {
     const { key } = this.#cache
     key.begin(number)
-    key.add(bytes, start, end)
+    key.add(bytes, start, questionEnd)
     key.add(bytes, end, typesEnd)
     key.end()
   }

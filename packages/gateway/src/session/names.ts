@@ -14,8 +14,8 @@ export interface Unnamed {
   /** The whole Parse message. */
   readonly parse: Uint8Array
   readonly plan: StatementPlan
-  /** What its client was told of it by the gateway, which then has to be so: see description.ts. */
-  readonly described?: string
+  /** What its client was told of it, which then has to be so: see description.ts. */
+  described?: string
 }
 
 /** What was sent that makes or ends the unnamed statement. */

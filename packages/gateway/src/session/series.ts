@@ -246,9 +246,17 @@ export function lend(
 /** Of a statement. */
 function passDescribe(context: Context, bytes: Uint8Array, at: number, end: number): void {
   const { exchange, names } = context
-  const keep = bytes[at + 6] === 0 && names.unnamed ? context.describing(names.unnamed) : null
+  const unnamed = bytes[at + 6] === 0 ? names.unnamed : null
+  const keep = unnamed && context.describing(unnamed)
   passNamed(context, bytes, at, at + 6, end)
-  if (keep) exchange.edit({ at: exchange.asked, does: 'watch', onDone: keep })
+  if (unnamed && keep)
+    exchange.edit({
+      ...{ at: exchange.asked, does: 'watch' },
+      onDone(answer) {
+        keep(answer)
+        unnamed.described = describedBy(answer)
+      },
+    })
 }
 
 function passClose(context: Context, bytes: Uint8Array, at: number, end: number): void {
