@@ -1,10 +1,37 @@
 import { defineConfig } from 'vitest/config'
 
+const exclude = ['**/node_modules/**', '**/dist/**', '**/.sluice/**']
+
+/**
+ * What has deadlines of its own, or a machine's ports, memory and processes to itself: one file after the other, after the
+ * rest, of which two run at once.
+ */
+const alone = [
+  'dev/**/*.test.ts',
+  'test/*.test.ts',
+  'test/{edge,monitor}/**/*.test.ts',
+  'test/gateway/idle.test.ts',
+]
+
 export default defineConfig({
   test: {
-    include: ['{packages,dev,examples,test}/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**', '**/.sluice/**'],
     globalSetup: ['test/support/global-setup.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          include: ['{packages,examples,test}/**/*.test.ts'],
+          exclude: [...exclude, ...alone],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: alone, exclude, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },
