@@ -118,6 +118,17 @@ test('statements one by one, as far as they are committed', async () => {
   await everybodyHears(1)
 })
 
+test('statements that are sent together, each when it is committed', async () => {
+  await using holder = await rawClient(database.url)
+  await holder.query('select pg_advisory_lock(1)')
+  a.send(query(write), query(`select pg_advisory_xact_lock(1); ${write}`))
+  await a.ready()
+  for (const read of reads) await expect.poll(() => isKept(read)).toBe(true)
+  await holder.query('select pg_advisory_unlock(1)')
+  await a.ready()
+  await everybodyHears(2)
+})
+
 test.each([
   ['a search_path', `set local search_path = ${keeper}`],
   ['a search_path by a function', `select set_config('search_path', '${keeper}', true)`],

@@ -39,7 +39,7 @@ export interface AnswerSink {
    * CommandComplete, an error or a notice is about to pass, of an exchange of which it may tell that a transaction is
    * committed: code may commit and go on, and say so.
    */
-  onMayBeCommitted?(): void
+  onMayBeCommitted?(exchange: Exchange): void
   /** CopyInResponse is about to pass: the server waits for data. */
   onCopyIn(exchange: Exchange): void
   /** The connection is gone. `sent`: something of this exchange was sent, so it may have run. */
@@ -63,8 +63,12 @@ export interface Edit {
   readonly onUndone?: () => void
 }
 
+let begun = 0
+
 export class Exchange {
   readonly sink: AnswerSink
+  /** In the order in which exchanges were begun. */
+  readonly number = ++begun
   /** Its tail, a Sync or a Query, is not sent yet: nothing may follow it. */
   open = true
   /** Messages that owe an answer and were sent so far. */

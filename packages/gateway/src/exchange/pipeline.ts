@@ -204,7 +204,7 @@ export class Pipeline {
         if (!head) throw unasked(type)
         if (type === CommandComplete) {
           head.copying = false
-          if (head.commits) head.sink.onMayBeCommitted?.()
+          if (head.commits) head.sink.onMayBeCommitted?.(head)
           head.tags?.push(utf8.decode(this.#chunk.subarray(start + headerBytes, end - 1)))
         }
         if (head.edits !== null) this.#answer(head, start, end, true)
@@ -236,7 +236,7 @@ export class Pipeline {
       default:
         // NoticeResponse, CopyOutResponse, CopyDone, FunctionCallResponse and what later versions may add: they pass.
         if (!head) this.#cut(start, end)
-        else if (type === NoticeResponse && head.commits) head.sink.onMayBeCommitted?.()
+        else if (type === NoticeResponse && head.commits) head.sink.onMayBeCommitted?.(head)
     }
   }
 
@@ -305,7 +305,7 @@ export class Pipeline {
     }
     head.failed = true
     head.copying = false
-    if (head.commits) head.sink.onMayBeCommitted?.()
+    if (head.commits) head.sink.onMayBeCommitted?.(head)
     // First undone: the error is told in the names that hold again.
     this.#undo(head)
     const instead = head.sink.onError(this.#chunk, start + headerBytes, end, head)

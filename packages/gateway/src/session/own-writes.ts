@@ -7,6 +7,9 @@
  *                                 ──ReadyForQuery, idle────────────────────────▶ bumped, forgotten
  *                                 ──the connection is lost─────────────────────▶ bumped: it may have been committed
  *
+ * What is sent before the answers to what came before it may be of the same transaction or of another one: each *part*
+ * has the exchanges that are of one for sure, and is told and forgotten with the last of them.
+ *
  * A simple Query's last CommandComplete comes behind its commit, and so does that of COMMIT; that of another statement
  * in a series may come before, and tells nothing, but then a bump too many costs a miss.
  * Source: PostgreSQL's src/backend/tcop/postgres.c, exec_simple_query and exec_execute_message.
@@ -42,6 +45,28 @@ export interface Sent {
   parameterType(number: number): number
 }
 
+/** When a statement is sent. */
+export interface Moment {
+  /** The number of its exchange. */
+  readonly exchange: number
+  /** Nothing else is in flight. */
+  readonly isAlone: boolean
+  /** A transaction was open when the last answer came. */
+  readonly isInBlock: boolean
+  /** Null if only the server knows what the client's settings are. */
+  readonly wants: Values | null
+  readonly told: Values
+}
+
+/** Exchanges of one transaction. */
+interface Part {
+  /** The last one. */
+  exchange: number
+  readonly set: WriteSet
+  /** A SET LOCAL, which nothing of the client's wants tells of: what names mean only the server knows. */
+  namesMoved: boolean
+}
+
 const unknown = (plan: StatementPlan | null): Writes => ({
   ...writesNothing,
   opaque: plan
@@ -60,53 +85,77 @@ const nothingWritten: Written = { tables: [], rows: [], inserts: [] }
 export class OwnWrites {
   readonly #notes: WriteNotes
   readonly #asker: Asker
-  readonly #set = new WriteSet()
-  /** A SET LOCAL, which nothing of the client's wants tells of: what names mean only the server knows. */
-  #namesMoved = false
+  /** In the order in which they are sent; of what is answered, that of the open transaction. */
+  readonly #parts: Part[] = []
+  /** One that is over: most clients have one at a time. */
+  #spare: Part | null = null
 
   /** @param inBlock a transaction is open, of which nothing was noted */
   constructor(notes: WriteNotes, asker: Asker, inBlock: boolean) {
     this.#notes = notes
     this.#asker = asker
-    if (inBlock) this.#set.add(unnoted, nothingWritten)
+    if (!inBlock) return
+    const part = { exchange: 0, set: new WriteSet(), namesMoved: false }
+    part.set.add(unnoted, nothingWritten)
+    this.#parts.push(part)
   }
 
   /**
    * A statement is about to be sent.
    *
-   * @param wants null if only the server knows what the client's settings are
    * @returns true if what answers it may tell of a commit before ReadyForQuery does
    */
-  onSent(
-    { plan, bytes, start, end, values, parameterType }: Sent,
-    wants: Values | null,
-    told: Values,
-    inBlock: boolean,
-  ): boolean {
+  onSent({ plan, bytes, start, end, values, parameterType }: Sent, moment: Moment): boolean {
     const { writings } = this.#notes
-    const context = this.#namesMoved || !wants ? null : this.#notes.contextOf(this.#asker.asking(wants, told))
+    const { wants, told, isInBlock } = moment
+    const part = this.#partOf(moment)
+    const context = part.namesMoved || !wants ? null : this.#notes.contextOf(this.#asker.asking(wants, told))
     const names = context?.names ?? null
     const writes = names && plan ? writings.writesOf(plan, bytes, start, end, names) : unknown(plan)
-    if (writes.movesNames) this.#namesMoved = true
+    if (writes.movesNames) part.namesMoved = true
     if (writes !== writesNothing) {
       const parameter = (number: number) => values?.value(number) ?? null
-      this.#set.add(writes, writings.writtenBy(writes, bytes, start, end, { parameter, parameterType }))
+      part.set.add(writes, writings.writtenBy(writes, bytes, start, end, { parameter, parameterType }))
     }
-    return !this.#set.isEmpty && (writes.commits || !inBlock)
+    return (writes.commits || !isInBlock) && this.#parts.some(({ set }) => !set.isEmpty)
   }
 
-  /** The client is about to learn something that may mean that the transaction is committed. */
-  onTold(): void {
-    if (this.#set.isEmpty) return
-    this.#notes.commit(this.#set)
-    this.#set.told = true
+  /** The client is about to learn something of this exchange that may mean that the transaction is committed. */
+  onTold(exchange: number): void {
+    for (const part of this.#parts) {
+      if (part.exchange > exchange) return
+      if (part.set.isEmpty) continue
+      this.#notes.commit(part.set)
+      part.set.told = true
+    }
   }
 
-  /** The transaction is over. */
-  onOver(): void {
-    this.#namesMoved = false
-    if (this.#set.isEmpty) return
-    this.#notes.commit(this.#set)
-    this.#set.clear()
+  /** With this exchange the transaction is over. */
+  onOver(exchange: number): void {
+    for (let part = this.#parts[0]; part && part.exchange <= exchange; part = this.#parts[0]) {
+      if (!part.set.isEmpty) this.#notes.commit(part.set)
+      this.#parts.shift()
+      this.#spare = part
+    }
+  }
+
+  /** Of what is in flight nobody knows whether it is committed. */
+  onLost(): void {
+    this.onOver(Number.POSITIVE_INFINITY)
+  }
+
+  #partOf({ exchange, isAlone }: Moment): Part {
+    const last = this.#parts.at(-1)
+    if (last && (isAlone || last.exchange === exchange)) {
+      last.exchange = exchange
+      return last
+    }
+    const part = this.#spare ?? { exchange, set: new WriteSet(), namesMoved: false }
+    this.#spare = null
+    part.exchange = exchange
+    part.set.clear()
+    part.namesMoved = last?.namesMoved ?? false
+    this.#parts.push(part)
+    return part
   }
 }

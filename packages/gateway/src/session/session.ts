@@ -51,6 +51,7 @@ import type { Pool, Waiter } from '../origin/pool.ts'
 import type { Refusal } from '../origin/refusal.ts'
 import { replay, setConfig } from '../origin/replay.ts'
 import { type Holder, LastWords, type ServerConnection } from '../origin/server-connection.ts'
+import { isReported } from '../origin/start-path.ts'
 import { makeStatement, type Statement } from '../origin/statement.ts'
 import type { Suspects } from '../origin/suspects.ts'
 import { Values } from '../origin/values.ts'
@@ -449,8 +450,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     return flows
   }
 
-  onMayBeCommitted(): void {
-    this.#writes?.onTold()
+  onMayBeCommitted(exchange: Exchange): void {
+    this.#writes?.onTold(exchange.number)
   }
 
   onError(bytes: Uint8Array, start: number, end: number, exchange: Exchange): Uint8Array | null {
@@ -488,7 +489,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   onReady(status: TransactionStatus, exchange: Exchange): boolean {
-    if (status === 'I') this.#writes?.onOver()
+    if (status === 'I') this.#writes?.onOver(exchange.number)
     if (exchange.tags !== null) this.#onTags(exchange.tags, exchange.failed && status === 'I')
     const asksFirst = (this.#traces.touched & (Touches.reset | Touches.listen)) !== 0
     // Who leaves is told no more than that.
@@ -1023,7 +1024,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const wants = this.#wantsThen
     // What comes behind it in its series may be in other names.
     this.#wantsThen = this.#traces.settled
-    if (this.#writes.onSent(sent, wants, this.#told, isInBlock)) exchange.commits = true
+    const moment = { exchange: exchange.number, isAlone: this.#inFlight === 1, isInBlock }
+    if (this.#writes.onSent(sent, { ...moment, wants, told: this.#told })) exchange.commits = true
   }
 
   // The server connection
@@ -1132,7 +1134,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #tellParameters(server: ServerConnection): void {
     if (server.reported === this.#told) return
     for (const [name, value] of server.reported.since(this.#told))
-      this.#client.say(parameterStatus(name, value))
+      if (isReported(name, server.reported)) this.#client.say(parameterStatus(name, value))
     this.#told = server.reported
   }
 
@@ -1555,7 +1557,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     this.#leaveFill()
     this.#fill?.onLost()
     // Of what is cut off nobody knows whether it is committed.
-    this.#writes?.onOver()
+    this.#writes?.onLost()
     this.#channels?.remove('*')
     this.#giveBack()
     this.#client.hangUp()
