@@ -17,6 +17,7 @@ import { Listener } from './origin/listener.ts'
 import { LoginRefused, Pool } from './origin/pool.ts'
 import { type RoleSource, readRole, roleSql } from './origin/role.ts'
 import type { Keeper, ServerConnection } from './origin/server-connection.ts'
+import { learnStartPath } from './origin/start-path.ts'
 import { Suspects } from './origin/suspects.ts'
 import { unseenBy } from './origin/unseen.ts'
 import { Whereabouts } from './origin/whereabouts.ts'
@@ -188,7 +189,7 @@ export class Backend {
         this.#surroundings.log?.info('the origin takes connections again', {
           ...{ pool: `${user}@${database}`, after: `${Math.round(afterMs / 1_000)}s` },
         }),
-      open: (keeper, signal) => this.#dial(user, database, place.secret, [], keeper, signal),
+      open: (keeper, signal) => this.#dialFor(user, database, place.secret, keeper, signal),
     })
     const place: Place = { pool, user, database, welcome: new Welcome(pool, user), ...start }
     this.#places.set(key, place)
@@ -413,6 +414,14 @@ export class Backend {
       keeper,
       signal,
     )
+  }
+
+  /** For clients: of what they ask it must be known what it means, if answers are kept. */
+  async #dialFor(user: string, database: string, secret: ScramSecret, keeper: Keeper, signal: AbortSignal) {
+    const { cache, clock } = this.#surroundings
+    const server = await this.#dial(user, database, secret, [], keeper, signal)
+    if (cache !== null) await learnStartPath(server, { clock, timeoutMs: this.options.connectTimeoutMs })
+    return server
   }
 
   #dialOwn(database: string, keeper: Keeper, signal: AbortSignal) {

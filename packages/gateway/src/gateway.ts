@@ -13,6 +13,7 @@ import { Keys } from './front/keys.ts'
 import { fatal } from './front/refusal.ts'
 import type { Admitted } from './front/startup.ts'
 import { type Refusal, shuttingDown } from './origin/refusal.ts'
+import { isReported } from './origin/start-path.ts'
 import { terminated } from './session/errors.ts'
 import { Session, type SessionOptions } from './session/session.ts'
 import type { Signal } from './session/signals.ts'
@@ -267,7 +268,8 @@ export class Gateway {
       this.#keys.enter(session)
       this.#clients.add(session)
       const welcome = [authenticationOk()]
-      for (const [name, value] of told.byName) welcome.push(parameterStatus(name, value))
+      for (const [name, value] of told.byName)
+        if (isReported(name, told)) welcome.push(parameterStatus(name, value))
       welcome.push(parameterStatus('sluice_version', this.#options.version))
       welcome.push(backendKeyData(key.processId, key.secretKey), readyForQuery('I'))
       socket.write(Buffer.concat(welcome))

@@ -17,10 +17,13 @@ const isHit = async (client: RawClient) =>
 
 async function isKept(client: RawClient): Promise<void> {
   await expect
-    .poll(async () => {
-      await client.query(read)
-      return isHit(client)
-    })
+    .poll(
+      async () => {
+        await client.query(read)
+        return isHit(client)
+      },
+      { timeout: 10_000 },
+    )
     .toBe(true)
 }
 

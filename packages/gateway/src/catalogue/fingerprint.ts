@@ -85,9 +85,11 @@ const roleSettings = versions(
   'WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))',
 )
 const filesRead = `pg_conf_load_time(), clock_timestamp() - pg_conf_load_time() > '1 s'`
+/** Before PostgreSQL 18 connections don't report what search_path the files have given them. */
+const pathFilesRead = `CASE WHEN current_setting('server_version_num')::int < 180000 THEN pg_conf_load_time() END`
 
 const fingerprintSql = own(
-  `SELECT md5(concat_ws(' ', pg_is_in_recovery(), ${filesRead}, ${parts.map(part => `(${part})`).join(',\n')})), (${roleSettings})`,
+  `SELECT md5(concat_ws(' ', pg_is_in_recovery(), ${filesRead}, ${parts.map(part => `(${part})`).join(',\n')})), concat_ws(' ', (${roleSettings}), ${pathFilesRead})`,
 )
 
 export interface Fingerprint {
