@@ -31,6 +31,17 @@ describe('a stream that was lost', () => {
     expect(await at.lab.told()).toEqual(['t 1'])
   })
 
+  test('is counted when no client was there, too, and left alone until one comes', async () => {
+    await using at = await labOf(schema, { idleMs: 60_000 })
+    await at.lab.covers('t')
+    at.lab.invalidation.clients = 0
+    await at.query(`select pg_terminate_backend(pid) from (${ours}) t`)
+    await at.lab.until(() => at.lab.phase.at === 'resting')
+    expect(at.lab.invalidation.status.losses).toBe(1)
+    at.lab.invalidation.clients = 1
+    await at.lab.covers('t')
+  })
+
   test('is noticed if the server stops talking, though its connection lives', async () => {
     await using at = await labOf(schema, { silenceMs: 1_000 })
     await at.lab.covers('t')

@@ -102,6 +102,18 @@ describe('Invalidation', () => {
     expect(attempts).toHaveLength(2)
   })
 
+  test('clients that come and go do not shorten the pause', async () => {
+    const refused = new LoginRefused({ severity: 'FATAL', code: '42501', message: 'no replication role' })
+    const { invalidation, attempts, pass } = unreachable({}, refused)
+    for (let i = 0; i < 130; i++) {
+      // Who stays for no longer than the attempt takes.
+      invalidation.clients = 1
+      invalidation.clients = 0
+      await pass(1_000)
+    }
+    expect(attempts).toEqual([0, 60_000, 120_000])
+  })
+
   test('with stream_idle = 0 it tries without a client, too', async () => {
     const { invalidation, attempts, pass } = unreachable({ idleMs: 0 })
     invalidation.clients = 1

@@ -3,10 +3,11 @@
  *
  *     resting ──a client──▶ opening ──▶ running ──loss──▶ waiting ──▶ opening …
  *        ▲                                  │                │
- *        └──────── no client for `idleMs` ──┴────────────────┘
+ *        └──── no client, and `idleMs` or the pause is over ──┘
  *
  * Each loss and each beginning is an epoch: what was stored before is dropped. Between two attempts it waits, longer and
- * longer; where an attempt can't help before somebody has done something, a minute.
+ * longer; where an attempt can't help before somebody has done something, a minute. Clients that come and go make it wait
+ * no less: of those that stay for a moment each would have the origin asked again.
  */
 import { LoginRefused } from '../origin/pool.ts'
 import type { Clock } from '../transport/clock.ts'
@@ -75,10 +76,7 @@ export class Invalidation {
     if (count === 0) {
       const { clock, idleMs } = this.#options
       this.#countTime()
-      if (idleMs > 0) {
-        if (this.#state.at === 'waiting') this.#rest()
-        else this.#setTimer(clock.after(idleMs, () => this.#rest()))
-      }
+      if (idleMs > 0 && this.#state.at !== 'waiting') this.#setTimer(clock.after(idleMs, () => this.#rest()))
       return
     }
     if (this.#state.at === 'resting') this.#open()
@@ -178,19 +176,21 @@ export class Invalidation {
 
   /** What ran, or was to run, does not. */
   #end(failure: Failure): void {
-    const { clock, random, idleMs } = this.#options
+    const { clock, random } = this.#options
+    if (this.#wasRunning) this.#losses++
     this.#stop(failure.cause)
-    if (this.#clients === 0 && idleMs > 0) {
-      this.#state = { at: 'resting' }
-      return
-    }
     this.#state = { at: 'waiting', failure, since: clock.now() }
     const pauseMs = failure.possible
       ? Math.min(longestPauseMs, firstPauseMs * 2 ** this.#failures++)
       : hopelessPauseMs
     // Gateways that lost the same origin do not come back all at once.
-    this.#setTimer(clock.after(pauseMs * (0.5 + random() / 2), () => this.#open()))
+    this.#setTimer(clock.after(pauseMs * (0.5 + random() / 2), () => this.#again()))
     this.#options.onChange?.(this.status)
+  }
+
+  #again(): void {
+    if (this.#clients === 0 && this.#options.idleMs > 0) this.#rest()
+    else this.#open()
   }
 
   #rest(): void {
@@ -206,7 +206,6 @@ export class Invalidation {
       // Without effect if it has failed itself.
       cover.lost(new Error(cause), this.#options.clock.now())
     }
-    if (this.#wasRunning && this.#clients > 0) this.#losses++
     this.#wasRunning = false
     this.#countTime()
   }
