@@ -120,7 +120,7 @@ describe('what it can not do is said, with what helps', () => {
       await refused.until(() => refused.phase.at === 'waiting')
       expect(refused.phase).toMatchObject({
         possible: false,
-        hint: 'The role of the origin needs the REPLICATION attribute (on RDS: GRANT rds_replication).',
+        hint: 'Let the role of the origin replicate: ALTER ROLE … REPLICATION (on RDS: GRANT rds_replication TO …).',
       })
       await database.query(`alter role ${role} replication`)
       await using lab = await InvalidationLab.start(url.href, { mayChange: false })

@@ -103,15 +103,18 @@ test('a role without rights: it can open no stream, and make no publication and 
   }
 })
 
-test('a wal_level that tells nothing', async () => {
+test('a wal_level that tells nothing, and what else is missing', async () => {
   const facts = await factsFor()
   const examined = { ...facts.examined, walLevel: 'replica' }
-  const [line, ...others] = judgeCache(
-    { user: 'app', database: 'shop', caching, invalidation },
-    { ...facts, examined },
-  )
-  expect(others).toEqual([])
-  expect(line).toMatchObject({ verdict: 'warning', cure: expect.stringContaining('Set wal_level = logical') })
+  const lines = judgeCache({ user: 'app', database: 'shop', caching, invalidation }, { ...facts, examined })
+  expect(lines).toMatchObject([
+    {
+      verdict: 'warning',
+      what: expect.stringContaining('wal_level is replica. Answers are cached by age alone'),
+      cure: expect.stringContaining('ALTER SYSTEM SET wal_level = logical'),
+    },
+    { verdict: 'warning', what: `changes by others can't be told: there is no publication "sluice"` },
+  ])
 })
 
 test('a publication that will not do is refused, with the reason', async () => {

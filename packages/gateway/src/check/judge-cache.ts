@@ -5,7 +5,7 @@
  * None of it is wrong: without a stream the gateway serves, and caches less, or by age alone.
  */
 import { ddlTriggerSql } from '../invalidation/ddl.ts'
-import type { Failure } from '../invalidation/failure.ts'
+import { type Failure, walLevel } from '../invalidation/failure.ts'
 import { type Examined, type Fit, judge } from '../invalidation/publication.ts'
 import type { CachingOptions, StreamOptions } from '../read-cache.ts'
 import type { CacheFacts } from './examine-cache.ts'
@@ -18,12 +18,16 @@ export interface Cached {
   readonly invalidation: StreamOptions
 }
 
+const logical = 'logical'
+
 export function judgeCache(origin: Cached, facts: CacheFacts): Line[] {
   if (facts.is === 'too old') return untold(origin, [facts.failure])
   const { examined, noStream, mayCreate } = facts
   const { publication: name, mayChange } = origin.invalidation
-  const judged = judge(name, examined)
   const failures: Unable[] = noStream ? [noStream] : []
+  if (examined.walLevel !== logical && !examined.standby) failures.unshift(walLevel(examined.walLevel))
+  // What else is missing can be made before the restart.
+  const judged = judge(name, { ...examined, walLevel: logical })
   switch (judged.is) {
     case 'unfit':
       return untold(origin, [judged.failure, ...failures])
@@ -124,7 +128,7 @@ function leftOut({ caching: { maxAgeUntoldMs } }: Cached, tables: LeftOut): Line
         ? `cached by age alone, for ${seconds(maxAgeUntoldMs)}`
         : 'not cached (max_age_untold)'
     return advice(
-      `no stream tells of changes in ${listed(names)}: with one, what reads ${isOne ? 'it' : 'any of them'} is ${much}`,
+      `no stream can tell of changes in ${listed(names)}: where there is one, what reads ${isOne ? 'it' : 'any of them'} is ${much}`,
       isOne ? sentence(why) : `Of each of them: ${why}.`,
     )
   })

@@ -16,11 +16,10 @@ export const tooOld = (version: string): Failure =>
     'Exact invalidation needs PostgreSQL 14 or later.',
   )
 
-export const walLevel = (level: string): Failure =>
-  never(
-    `wal_level is ${level}`,
-    'Set wal_level = logical and restart PostgreSQL (on RDS: rds.logical_replication = 1).',
-  )
+const setWalLevel =
+  'ALTER SYSTEM SET wal_level = logical, and restart PostgreSQL (on RDS: rds.logical_replication = 1).'
+
+export const walLevel = (level: string): Failure => never(`wal_level is ${level}`, setWalLevel)
 
 export const isStandby = (): Failure => ({
   cause: 'the origin is a standby: when a transaction becomes visible can only be asked of a primary',
@@ -58,10 +57,11 @@ export function refused({ code, message }: ErrorFields): Failure {
 }
 
 const hints: Record<string, string> = {
-  '42501': 'The role of the origin needs the REPLICATION attribute (on RDS: GRANT rds_replication).',
+  '42501':
+    'Let the role of the origin replicate: ALTER ROLE … REPLICATION (on RDS: GRANT rds_replication TO …).',
   '53300': 'Raise max_wal_senders: each gateway takes one.',
   '53400': 'Raise max_replication_slots: each gateway takes one.',
-  '55000': 'Set wal_level = logical and restart PostgreSQL (on RDS: rds.logical_replication = 1).',
+  '55000': setWalLevel,
   '08P01': 'A pooler before the origin can not carry replication: name the database itself as origin.',
   '28000': 'pg_hba.conf must let the role in with a replication connection to this database.',
 }
