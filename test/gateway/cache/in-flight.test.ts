@@ -76,5 +76,5 @@ test('an answer from the snapshot of an earlier statement is for its own client'
   b.send(...series)
   expect(await b.ready()).toEqual(['1', '2', ...answer('v', 2)])
   for (const client of [a, b]) expect(await client.query(read)).toEqual(answer('v', 2))
-  expect(await line.keeps(b, read)).toBe(true)
+  await line.untilKept(b, read)
 })

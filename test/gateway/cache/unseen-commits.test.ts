@@ -51,7 +51,7 @@ describe('a commit that waits for its standby', () => {
     await vi.waitFor(() => expect(line.reads.status.phase).toMatchObject({ unsettled: 1 }), 20_000)
     // From the origin, after the change was told; and it may be said again, for nobody sees another.
     expect(await client.query(read)).toEqual(answer(0))
-    expect(await line.keeps(client, read)).toBe(true)
+    await line.untilKept(client, read)
     standby.release()
     await update
     await line.untilHeard(client, read, answer(1))
