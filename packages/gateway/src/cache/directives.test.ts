@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { directiveOf } from './directives.ts'
+import { directiveOf, isMisplaced } from './directives.ts'
 
 const said = (text: string) => {
   // Amid others, as it comes.
@@ -54,6 +54,19 @@ test.each([
   ['select 1 -- sluice: no-cache'],
 ])('nothing is said by: %s', text => {
   expect(said(text)).toEqual({ says: 'nothing' })
+})
+
+test.each([
+  ['select /* sluice: no-cache */ 1', true],
+  ['select 1 -- sluice: no-cache', true],
+  ['/* by the shop */ /*sluice:no-cache*/ select 1', true],
+  // Rather too often.
+  ["select '/* sluice: no-cache */'", true],
+  ["select 'sluice: no-cache'", false],
+  ['select 1 /* of sluice: no-cache */', false],
+])('a comment that nobody reads: %s', (text, is) => {
+  const bytes = new TextEncoder().encode(`/* sluice:${text}/* sluice:`)
+  expect(isMisplaced(bytes, 10, bytes.length - 10)).toBe(is)
 })
 
 test.each([

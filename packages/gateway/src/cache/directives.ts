@@ -9,7 +9,7 @@
  * Times are seconds, or have a unit (500ms, 5s, 10m, 1h). What can't be understood is no error: the statement runs
  * uncached, and its status says why.
  *
- * Nearly all statements end here at their first and last bytes: no other comment is looked for.
+ * Nearly all statements end here at their first and last bytes: elsewhere a comment is not heeded, and nothing is kept.
  */
 import type { Freshness } from './freshness.ts'
 
@@ -40,6 +40,15 @@ export function directiveOf(bytes: Uint8Array, start: number, end: number): Dire
   if (!trails || before.says === 'no-cache') return before
   const after = read(commentBefore(bytes, first, last))
   return before.says === 'nothing' || after.says === 'no-cache' ? after : before
+}
+
+/**
+ * Whether a comment of ours stands where nobody reads it, in a statement that says nothing where it would be read. A
+ * literal that looks like one counts, too. It is looked for before an answer is kept, not before one is found.
+ */
+export function isMisplaced(bytes: Uint8Array, start: number, end: number): boolean {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
+  return text.includes('sluice:') && /(?:\/\*|--)\s*sluice:/.test(text.toString('latin1'))
 }
 
 const nothing: Directive = { says: 'nothing' }

@@ -59,7 +59,7 @@ test('what makes the cache less good than it could be is advice', async () => {
   const { code, stdout } = await check('--origin', plain.url)
   expect(code).toBe(0)
   expect(stdout).toContain(
-    'advice   no stream tells of changes in public.loose: with one, what reads it is not cached (max_age_untold)',
+    'advice   no stream can tell of changes in public.loose: where there is one, what reads it is not cached (max_age_untold)',
   )
   expect(stdout).toMatch(/\n {13}CREATE EVENT TRIGGER sluice_ddl ON ddl_command_end/)
   expect(stdout).toMatch(/\nThe gateway can serve\.\n$/)

@@ -64,8 +64,9 @@ test('a server that does not report its path leaves it unknown', () => {
 })
 
 test('a client can switch the cache off, and some settings do', () => {
-  expect(asking([['sluice.cache', 'off']]).off).toBe(true)
-  expect(asking([['sluice.cache', 'on']]).off).toBe(false)
+  for (const value of ['off', 'FALSE', '0', 'disabled', 'no-cache'])
+    expect(asking([['sluice.cache', value]]).off).toBe(true)
+  for (const value of ['on', 'True', '1', '']) expect(asking([['sluice.cache', value]]).off).toBe(false)
   expect(asking([['standard_conforming_strings', 'off']]).refused).toMatch(/standard_conforming_strings/)
   expect(asking([['client_encoding', 'LATIN1']]).refused).toMatch(/LATIN1/)
 })

@@ -21,7 +21,7 @@ export interface Asking {
   readonly path: string | null
   /** By name in lower case: what answers may depend on. */
   readonly settings: readonly (readonly [name: string, value: string])[]
-  /** `sluice.cache` is off. */
+  /** `sluice.cache` is off, or is no value that means on. */
   readonly off: boolean
   /** A sentence: why nothing may be kept for this client. */
   readonly refused: string | null
@@ -52,6 +52,8 @@ const reportedInKey: ReadonlySet<string> = new Set([
   'timezone',
 ])
 
+/** Whoever sets anything else had a reason. A parameter that somebody has set and reset is empty. */
+const isOn = (value: string | undefined) => value === undefined || /^(on|true|t|yes|y|1)?$/i.test(value)
 const isOff = (value: string | undefined) => value !== undefined && /^(off|false|no|0)$/i.test(value)
 
 /**
@@ -77,7 +79,7 @@ export function askingOf(user: string, wants: Values, told: Values): Asking {
     role: role === 'none' ? sessionUser : role,
     path,
     settings: [...settings].sort(([a], [b]) => (a < b ? -1 : 1)),
-    off: isOff(wants.byName.get(cacheParameter)),
+    off: !isOn(wants.byName.get(cacheParameter)),
     refused: standard ? refusedBy(settings.get('client_encoding')) : 'standard_conforming_strings is off',
   }
   return { ...asking, key: JSON.stringify(asking) }

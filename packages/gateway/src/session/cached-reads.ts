@@ -22,7 +22,7 @@
 
 import type { Wanted } from '../cache/cache.ts'
 import type { Description } from '../cache/description.ts'
-import { type Directive, directiveOf } from '../cache/directives.ts'
+import { type Directive, directiveOf, isMisplaced } from '../cache/directives.ts'
 import type { Entry, Subject } from '../cache/entry.ts'
 import type { Fill, Form } from '../cache/fills.ts'
 import type { Freshness } from '../cache/freshness.ts'
@@ -80,6 +80,10 @@ const isTooLong = asIs('uncacheable', 'the statement and its values are too long
 const isMiss = asIs(
   'miss',
   'no answer was there: the origin was asked, and its answer is kept if nothing speaks against it',
+)
+const isOutOfPlace = asIs(
+  'uncacheable',
+  'it has a comment "sluice:" in the middle: it counts at the very beginning or end, as /* sluice: … */',
 )
 const isNotWorthIt = asIs(
   'miss',
@@ -243,6 +247,8 @@ export class CachedReads implements Wanted {
     const tables = depends.rows.length === 0 ? depends.tables : tablesOf(depends)
     const freshness = this.#cache.freshnessOf(names.catalogue, tables)
     if (typeof freshness === 'string') return this.refuse(text, asIs('uncacheable', freshness))
+    if (this.#directive.says === 'nothing' && isMisplaced(text.bytes, text.start, text.questionEnd))
+      return this.refuse(text, isOutOfPlace)
     this.#slots = stamps.slotsOf(depends.tables, depends.rows)
     this.#subject = { shape: text.plan, tables }
     this.#next = isMiss
