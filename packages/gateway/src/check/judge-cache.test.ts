@@ -103,6 +103,23 @@ test('a role without rights: it can open no stream, and make no publication and 
   }
 })
 
+test('a role that owns some of the tables, or none', async () => {
+  const role = `owner_${database.name}`
+  await database.query(`create role ${role} login replication password 'pw';
+    grant create on database ${database.name} to ${role}; create table t (id int primary key)`)
+  try {
+    expect(one(await judged(created, role), 'may not make one').cure).toContain(`GRANT their owner's role`)
+    await database.query(`create table own (id int primary key); alter table own owner to ${role}`)
+    const lines = said(await judged(created, role))
+    expect(lines).toContain('ok: publication "sluice" is not there, and the gateway will make it')
+    expect(lines.join()).toContain('publication "sluice" will lack tables that "app" does not own')
+    await database.query('create publication sluice for table own')
+    expect(one(await judged(created, role), 'will lack tables').verdict).toBe('advice')
+  } finally {
+    await database.query(`drop publication if exists sluice; drop owned by ${role}; drop role ${role}`)
+  }
+})
+
 test('a wal_level that tells nothing, and what else is missing', async () => {
   const facts = await factsFor()
   const examined = { ...facts.examined, walLevel: 'replica' }

@@ -31,16 +31,17 @@ export function judgeCache(origin: Cached, facts: CacheFacts): Line[] {
   switch (judged.is) {
     case 'unfit':
       return untold(origin, [judged.failure, ...failures])
-    case 'missing':
-      if (!(mayChange && mayCreate)) failures.push(notMade(origin, judged.statement))
+    case 'missing': {
+      const willBeMade = mayChange && mayCreate && judged.ownStatement !== null
+      if (!willBeMade) failures.push(notMade(origin, judged.statement, mayCreate))
       return [
         ...untold(origin, failures),
-        ...(mayChange && mayCreate
-          ? [ok(`publication "${name}" is not there, and the gateway will make it`)]
-          : []),
+        ...(willBeMade ? [ok(`publication "${name}" is not there, and the gateway will make it`)] : []),
+        ...(willBeMade && judged.ownStatement !== judged.statement ? [othersTables(origin)] : []),
         ...leftOut(origin, judged.leftOut),
         ...(failures.length === 0 ? ddl(origin, facts) : []),
       ]
+    }
     case 'fit':
       return [
         ...untold(origin, failures),
@@ -79,13 +80,16 @@ function without({ caching }: Cached, failures: readonly Failure[]): string {
 const risk =
   'The risk: a table in a publication whose primary key is dropped refuses UPDATE and DELETE until it has one again.'
 
-function notMade({ user, database, invalidation }: Cached, statement: string): Unable {
+function notMade({ user, database, invalidation }: Cached, statement: string, mayCreate: boolean): Unable {
   const { publication, mayChange } = invalidation
   const cause = `there is no publication "${publication}"`
   const by = `As the owner of the tables. ${risk}`
+  const lacks = mayCreate
+    ? `Let "${user}" own the tables: GRANT their owner's role TO "${user}".`
+    : `GRANT CREATE ON DATABASE "${database}" TO "${user}", which has to own the tables, too.`
   return {
     cause: mayChange ? `${cause}, and "${user}" may not make one` : cause,
-    hint: mayChange ? `GRANT CREATE ON DATABASE "${database}" TO "${user}". Or: ${by}` : by,
+    hint: mayChange ? `${lacks} Or: ${by}` : by,
     possible: false,
     sql: statement,
   }
@@ -134,9 +138,20 @@ function leftOut({ caching: { maxAgeUntoldMs } }: Cached, tables: LeftOut): Line
   })
 }
 
+/** What the gateway itself will not put into the publication. */
+const othersTables = ({ user, invalidation }: Cached): Line =>
+  advice(
+    `publication "${invalidation.publication}" will lack tables that "${user}" does not own: what reads them is not cached`,
+    `GRANT their owner's role TO "${user}", or make the publication as the owner of all, with publication = "given".`,
+  )
+
 /** Tables that could be in the publication. */
-function missing({ invalidation }: Cached, { changes }: Fit): Line[] {
-  const add = changes.find(statement => statement.includes(' ADD TABLE '))
+function missing(origin: Cached, { changes, ownChanges }: Fit): Line[] {
+  const { invalidation } = origin
+  const isAdd = (statement: string) => statement.includes(' ADD TABLE ')
+  const add = changes.find(isAdd)
+  if (add !== undefined && invalidation.mayChange && add !== ownChanges.find(isAdd))
+    return [othersTables(origin)]
   return add === undefined || invalidation.mayChange
     ? []
     : [

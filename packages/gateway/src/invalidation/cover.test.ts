@@ -12,7 +12,7 @@ const server = {
 }
 const table = {
   ...{ is: 'table', oid: 1, schema: 'public', name: 'a', kind: 'r', persistence: 'p', replicaIdentity: 'd' },
-  ...{ key: '1', generated: false, root: null, member: true },
+  ...{ key: '1', generated: false, root: null, member: true, owned: true },
 }
 const published = { is: 'published', relid: 1, attrs: null, qual: null, since: '1' }
 

@@ -27,8 +27,18 @@ export const isStandby = (): Failure => ({
   possible: true,
 })
 
-export const noPublication = (name: string, statement: string): Failure =>
-  never(`there is no publication "${name}"`, `Run as the owner of the tables: ${statement}`)
+/** @param refusal why the gateway could not make it, if it has tried */
+export const noPublication = (
+  name: string,
+  statement: string,
+  refusal: ErrorFields | null = null,
+): Failure => ({
+  cause: refusal
+    ? `publication "${name}" can't be made: ${refusal.message} (${refusal.code})`
+    : `there is no publication "${name}"`,
+  hint: `Run as the owner of the tables: ${statement}`,
+  possible: refusal !== null && !hopeless.has(refusal.code),
+})
 
 export const unfit = (name: string, why: string, cure: string): Failure =>
   never(`publication "${name}" ${why}`, cure)

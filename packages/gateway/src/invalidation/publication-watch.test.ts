@@ -25,7 +25,7 @@ const table = (oid: number, name: string, more: object = {}) => ({
     replicaIdentity: 'd',
     key: '1',
   },
-  ...{ generated: false, root: null, member: true },
+  ...{ generated: false, root: null, member: true, owned: true },
   ...more,
 })
 const published = (relid: number) => ({ is: 'published', relid, attrs: null, qual: null, since: '1' })
@@ -97,7 +97,10 @@ describe('PublicationWatch', () => {
     watch.question()
     expect(watch.answered(missing, 10)).toMatchObject({
       is: 'failed',
-      failure: { cause: 'permission denied for database shop (42501)', possible: false },
+      failure: {
+        cause: 'publication "sluice" can\'t be made: permission denied for database shop (42501)',
+        possible: false,
+      },
     })
   })
 

@@ -115,16 +115,16 @@ export class PublicationWatch {
       case 'unfit':
         return { is: 'failed', failure: judged.failure }
       case 'missing': {
-        if (this.#mayChange([judged.statement], now)) return { is: 'changing' }
-        const error = this.#changeFailed
-        return { is: 'failed', failure: error ? refused(error) : noPublication(name, judged.statement) }
+        const { ownStatement, statement } = judged
+        if (ownStatement !== null && this.#mayChange([ownStatement], now)) return { is: 'changing' }
+        return { is: 'failed', failure: noPublication(name, statement, this.#changeFailed) }
       }
       case 'fit':
         this.#fit = judged
-        if (this.#mayChange(judged.changes, now)) return { is: 'changing' }
+        if (this.#mayChange(judged.ownChanges, now)) return { is: 'changing' }
         this.#dueAt = now + refreshMs
         // What is still to be changed is tried again, though nothing has changed.
-        this.#state = mayChange && judged.changes.length > 0 ? null : examined.state
+        this.#state = mayChange && judged.ownChanges.length > 0 ? null : examined.state
         return { is: 'fit', fit: judged, slot: examined.slot }
       default:
         return judged satisfies never

@@ -61,13 +61,21 @@ export interface ExaminedTable {
   readonly root: number | null
   /** Named in the publication itself. */
   readonly member: boolean
+  /** The role may publish it: it owns it, or is a member of who does. */
+  readonly owned: boolean
 }
 
 export type Judged =
   | Fit
   | { readonly is: 'unfit'; readonly failure: Failure }
-  /** With the statement that would make it. */
-  | { readonly is: 'missing'; readonly statement: string; readonly leftOut: Fit['leftOut'] }
+  | {
+      readonly is: 'missing'
+      /** The statement that would make it. */
+      readonly statement: string
+      /** The same with the role's own tables only; null if it has none of them. */
+      readonly ownStatement: string | null
+      readonly leftOut: Fit['leftOut']
+    }
 
 export interface Fit {
   readonly is: 'fit'
@@ -77,6 +85,8 @@ export interface Fit {
   readonly ddl: 'told' | 'polled'
   /** Statements that add what could be published, and take out what can't be updated as it is. */
   readonly changes: readonly string[]
+  /** The same with the role's own tables only. */
+  readonly ownChanges: readonly string[]
 }
 
 /**
@@ -118,7 +128,8 @@ export const examineSql = (
       'generated', EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated <> ''),
       'root', CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::oid::bigint END,
       'member', EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
-        WHERE r.prrelid = c.oid AND p.pubname = ${quoteLiteral(publication)}))
+        WHERE r.prrelid = c.oid AND p.pubname = ${quoteLiteral(publication)}),
+      'owned', pg_has_role(c.relowner, 'USAGE'))
     FROM (SELECT * FROM pg_class WHERE relkind IN ('r', 'p', 'm', 'f') AND relpersistence <> 't' AND oid >= 16384) c
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname <> 'information_schema'`
 
@@ -146,8 +157,12 @@ export function judge(name: string, examined: Examined): Judged {
   if (examined.standby) return no(isStandby())
   if (examined.walLevel !== 'logical') return no(walLevel(examined.walLevel))
   const plan = planOf(tables, version)
-  if (publication === null)
-    return { is: 'missing', statement: createSql(name, plan.names), leftOut: plan.leftOut }
+  if (publication === null) {
+    const all = [...plan.names.values()]
+    const own = all.filter(({ owned }) => owned)
+    const ownStatement = own.length > 0 || all.length === 0 ? createSql(name, own) : null
+    return { is: 'missing', statement: createSql(name, all), ownStatement, leftOut: plan.leftOut }
+  }
   const byOid: ReadonlyMap<number, ExaminedTable> = new Map(tables.map(table => [table.oid, table]))
   const fault = faultOf(name, publication) ?? faultOfTables(name, published, byOid)
   if (fault) return no(fault)
@@ -164,14 +179,28 @@ export function judge(name: string, examined: Examined): Judged {
   return {
     is: 'fit',
     ...{ covered, leftOut: plan.leftOut, ddl: examined.ddl === null ? 'polled' : 'told' },
-    changes: publication.allTables
-      ? []
-      : [
-          ...(refusing.length > 0 ? [alter(name, 'DROP', refusing)] : []),
-          ...(missing.length > 0 ? [alter(name, 'ADD', missing)] : []),
-        ],
+    ...(publication.allTables
+      ? { changes: [], ownChanges: [] }
+      : {
+          changes: changesSql(name, refusing, missing),
+          // Who owns the publication takes any table out of it.
+          ownChanges: changesSql(
+            name,
+            refusing,
+            missing.filter(({ owned }) => owned),
+          ),
+        }),
   }
 }
+
+const changesSql = (
+  name: string,
+  drop: readonly ExaminedTable[],
+  add: readonly ExaminedTable[],
+): string[] => [
+  ...(drop.length > 0 ? [alter(name, 'DROP', drop)] : []),
+  ...(add.length > 0 ? [alter(name, 'ADD', add)] : []),
+]
 
 const no = (failure: Failure): Judged => ({ is: 'unfit', failure })
 
@@ -260,10 +289,10 @@ function whyNot(table: ExaminedTable, version: number): string | null {
   }
 }
 
-const createSql = (name: string, tables: ReadonlyMap<number, ExaminedTable>): string =>
-  tables.size === 0
+const createSql = (name: string, tables: readonly ExaminedTable[]): string =>
+  tables.length === 0
     ? `CREATE PUBLICATION ${quoteIdentifier(name)}`
-    : `CREATE PUBLICATION ${quoteIdentifier(name)} FOR TABLE ${list([...tables.values()])}`
+    : `CREATE PUBLICATION ${quoteIdentifier(name)} FOR TABLE ${list(tables)}`
 
 const alter = (name: string, verb: 'ADD' | 'DROP', tables: readonly ExaminedTable[]) =>
   `ALTER PUBLICATION ${quoteIdentifier(name)} ${verb} TABLE ${list(tables)}`
