@@ -11,10 +11,10 @@
  */
 import type { Contexts } from './cache/contexts.ts'
 import type { Stamps } from './cache/stamps.ts'
-import { type Catalogue, LatestCatalogue, type Query, resolveSearchPath } from './catalogue/index.ts'
+import { type Catalogue, LatestCatalogue, namedBy, type Query, resolveSearchPath } from './catalogue/index.ts'
 import type { Asking } from './session/asking.ts'
 import { type ReadAs, readAs } from './sql/reading/index.ts'
-import type { WriteSet } from './sql/writing/index.ts'
+import { definitionsChanged, type WriteAs, type WriteSet } from './sql/writing/index.ts'
 
 export interface CachedDatabaseOptions {
   /** What tells it from the database of the same name at another origin. */
@@ -65,14 +65,33 @@ export class CachedDatabase {
 
   /** Null as long as it is not known what names mean for this client. */
   contextOf(asking: Asking, now: number): Context | null {
-    const catalogue = this.#catalogue.get(now)
+    const catalogue = this.#get(now)
     if (catalogue === null || asking.refused !== null || asking.path === null) return null
-    if (catalogue !== this.#contextsOf || this.#contexts.size >= mostContexts) {
-      this.#contexts.clear()
-      this.#paths.clear()
-      this.#contextsOf = catalogue
-    }
     return this.#contexts.get(asking.key) ?? this.#make(asking, catalogue, asking.path)
+  }
+
+  /**
+   * In which names a client writes; null while nothing is known of the database.
+   *
+   * A write does not wait for what has to be asked. Which schemas of its path are there for this role is not known at
+   * first: then a name stands for what it means in each of them, which says too much, never too little. Whether the
+   * catalogue is still the newest need not be known either. If another one is known when the transaction is committed,
+   * it counts as opaque (`commit`). If none is, and yet something was changed, that is noticed later, and all ends that
+   * was kept until then; what is kept after that was asked for behind the commit.
+   *
+   * @param mayDoubt nobody else answers from what is kept while this catalogue is in doubt
+   */
+  namesOf(asking: Asking, now: number, mayDoubt: boolean): WriteAs | null {
+    const { key, path, refused, role } = asking
+    const sure = this.#get(now)
+    const catalogue = sure ?? (mayDoubt ? this.#catalogue.last : null)
+    if (catalogue === null || refused !== null || path === null) return null
+    const known = sure && this.#contexts.get(key)
+    if (known) return known.names
+    const schemas = sure && this.#schemasOf(path, role, sure)
+    if (schemas) return { catalogue, searchPath: schemas, key: schemas.join('\0') }
+    const named = namedBy(path, role)
+    return named && { catalogue, searchPath: named, maySkip: true, key: ['?', ...named].join('\0') }
   }
 
   /**
@@ -89,7 +108,10 @@ export class CachedDatabase {
     for (const relation of writes.tables) stamps.change(relation, 'any')
     for (const relation of writes.inserts) stamps.change(relation, 'any')
     for (const [relation, keys] of writes.rows) stamps.change(relation, keys)
-    if (writes.opaque !== null) this.commitOpaque(writes.opaque, writes.told)
+    // What was judged by another catalogue, DDL ends as well.
+    const isAsJudged = writes.ddl || writes.catalogue === null || writes.catalogue === this.#catalogue.last
+    const cause = writes.opaque ?? (isAsJudged ? null : definitionsChanged)
+    if (cause !== null) this.commitOpaque(cause, writes.told)
     if (!writes.ddl) return
     // Of a text that can't be read it is not known whether it is DDL: most are mistakes, which must not end all that is
     // kept. What else it may have changed is the opaque commit's.
@@ -114,6 +136,18 @@ export class CachedDatabase {
 
   sweep(now: number): void {
     this.#catalogue.sweep(now)
+  }
+
+  /** What is known by another catalogue is forgotten. */
+  #get(now: number): Catalogue | null {
+    const catalogue = this.#catalogue.get(now)
+    const isFull = Math.max(this.#contexts.size, this.#paths.size) >= mostContexts
+    if (catalogue && (catalogue !== this.#contextsOf || isFull)) {
+      this.#contexts.clear()
+      this.#paths.clear()
+      this.#contextsOf = catalogue
+    }
+    return catalogue
   }
 
   #make({ key, role, sessionUser, settings }: Asking, catalogue: Catalogue, path: string): Context | null {

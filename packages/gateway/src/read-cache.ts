@@ -27,7 +27,7 @@ import type { ReadCache } from './session/cached-reads.ts'
 import type { Viewer, ViewName } from './session/shown.ts'
 import type { Parser } from './sql/parser.ts'
 import { hasRowSlots, Readings } from './sql/reading/index.ts'
-import { type WriteSet, Writings } from './sql/writing/index.ts'
+import { type WriteAs, type WriteSet, Writings } from './sql/writing/index.ts'
 import type { Clock } from './transport/clock.ts'
 import { cacheShapes, cacheStats, type Mode, opaqueCommits, streamStatus } from './views.ts'
 
@@ -200,6 +200,10 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
 
   contextOf(asking: Asking): Context | null {
     return this.#database.contextOf(asking, this.now)
+  }
+
+  namesOf(asking: Asking): WriteAs | null {
+    return this.#database.namesOf(asking, this.now, this.#ways.size === 1)
   }
 
   freshnessOf(catalogue: Catalogue, tables: Iterable<Oid>): Freshness | string {

@@ -8,10 +8,12 @@ import type { Query } from './query.ts'
 import { constant, own, text } from './rows.ts'
 
 /** A name, quoted or not, and what may stand around it. */
-const element = /\s*(?:"((?:[^"]|"")*)"|([^\s,"]+))\s*(,|$)/y
+const element = /[ \t\n\r\f\v]*(?:"((?:[^"]|"")*)"|([^\s,"]+))[ \t\n\r\f\v]*(,|$)/y
+/** PostgreSQL cuts off what is longer. */
+const mostBytes = 63
 
-/** The names of a value of search_path; null if PostgreSQL would not take it. */
-export function namesOf(path: string): string[] | null {
+/** The names of a value of search_path; null if PostgreSQL would not take it, or not as it is. */
+function namesOf(path: string): string[] | null {
   const names: string[] = []
   if (path.trim() === '') return names
   element.lastIndex = 0
@@ -19,14 +21,22 @@ export function namesOf(path: string): string[] | null {
     const found = element.exec(path)
     if (found === null) return null
     const [, quoted, plain, comma] = found
-    names.push(quoted?.replaceAll('""', '"') ?? plain!.toLowerCase())
+    const name = quoted?.replaceAll('""', '"') ?? plain!.replace(/[A-Z]/g, letter => letter.toLowerCase())
+    if (Buffer.byteLength(name) > mostBytes) return null
+    names.push(name)
     if (comma !== ',') return names
   }
 }
 
+/** What the path names, in its order: all that it can come to, and schemas that are not there or not the role's to use. */
+export function namedBy(path: string, role: string): string[] | null {
+  const names = namesFor(path, role)
+  return names && withSystem(names)
+}
+
 /** @param path a value of search_path */
 export async function resolveSearchPath(query: Query, path: string, role: string): Promise<string[] | null> {
-  const names = namesOf(path)?.map(name => (name === '$user' ? role : name))
+  const names = namesFor(path, role)
   if (!names) return null
   const rows = await query(
     own(`SELECT n.nspname FROM unnest(ARRAY[${names.map(constant).join(', ')}]::text[]) WITH ORDINALITY u (name, place)
@@ -35,5 +45,13 @@ export async function resolveSearchPath(query: Query, path: string, role: string
   const schemas = [...new Set(rows.map(([name]) => text(name)))]
   // A schema of temporary objects exists for its own session only.
   const temporary = names.filter(name => name === 'pg_temp')
-  return [...(schemas.includes('pg_catalog') ? [] : ['pg_catalog']), ...temporary, ...schemas]
+  return withSystem([...temporary, ...schemas])
 }
+
+const namesFor = (path: string, role: string) =>
+  namesOf(path)?.map(name => (name === '$user' ? role : name)) ?? null
+
+const withSystem = (schemas: readonly string[]): string[] => [
+  ...(schemas.includes('pg_catalog') ? [] : ['pg_catalog']),
+  ...schemas,
+]

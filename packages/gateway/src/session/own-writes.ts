@@ -16,8 +16,7 @@
  */
 import type { Values } from '../origin/values.ts'
 import type { StatementPlan } from '../sql/plan.ts'
-import type { ReadAs } from '../sql/reading/index.ts'
-import { WriteSet, type Writings } from '../sql/writing/index.ts'
+import { type WriteAs, WriteSet, type Writings } from '../sql/writing/index.ts'
 import { type Writes, type Written, writesNothing } from '../sql/writing.ts'
 import type { Asker, Asking } from './asking.ts'
 import type { BoundValues } from './bound-values.ts'
@@ -25,8 +24,8 @@ import type { BoundValues } from './bound-values.ts'
 /** Where it is noted what is written in one database: there, whatever way a client comes by, answers of it are kept. */
 export interface WriteNotes {
   readonly writings: Writings
-  /** In which names this client writes; null while that is not known. */
-  contextOf(asking: Asking): { readonly names: ReadAs } | null
+  /** In which names this client writes; null while nothing is known of the database. */
+  namesOf(asking: Asking): WriteAs | null
   /** A client is about to learn that this may be committed. */
   commit(writes: WriteSet): void
   /** A client is about to hear a notification: what it tells of may not have come by the stream. */
@@ -109,8 +108,9 @@ export class OwnWrites {
     const { writings } = this.#notes
     const { wants, told, isInBlock } = moment
     const part = this.#partOf(moment)
-    const context = part.namesMoved || !wants ? null : this.#notes.contextOf(this.#asker.asking(wants, told))
-    const names = context?.names ?? null
+    const isKnown = wants !== null && !part.namesMoved
+    const names = isKnown ? this.#notes.namesOf(this.#asker.asking(wants, told)) : null
+    if (names) part.set.judgedBy(names.catalogue)
     const writes = names && plan ? writings.writesOf(plan, bytes, start, end, names) : unknown(plan)
     if (writes.movesNames) part.namesMoved = true
     if (writes !== writesNothing) {
@@ -133,7 +133,7 @@ export class OwnWrites {
   /** With this exchange the transaction is over. */
   onOver(exchange: number): void {
     for (let part = this.#parts[0]; part && part.exchange <= exchange; part = this.#parts[0]) {
-      if (!part.set.isEmpty) this.#notes.commit(part.set)
+      this.#notes.commit(part.set)
       this.#parts.shift()
       this.#spare = part
     }

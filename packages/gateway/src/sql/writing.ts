@@ -28,6 +28,8 @@ export interface WriteContext {
   readonly catalogue: Catalogue
   /** Schemas in their order, as `current_schemas(true)` gives them. */
   readonly searchPath: readonly string[]
+  /** Some of them may be no part of it: a name means what it does in any of them. */
+  readonly maySkip?: boolean
 }
 
 /** All of these together; a statement that only reads has none. */

@@ -5,7 +5,7 @@
 import type { CreateFunctionStmt, DropStmt, Node, RangeVar } from 'libpg-query'
 import { stringsOf } from '../reading/nodes.ts'
 import type { Findings, Path } from './findings.ts'
-import { isTemporary, relationOf } from './names.ts'
+import { isTemporary } from './names.ts'
 
 /** They leave the database, and what is known of it, as it is. */
 const harmless = new Set(
@@ -48,7 +48,7 @@ function onDrop(found: Findings, { removeType, objects = [] }: DropStmt, names: 
   for (const object of objects) {
     const [relname = '', schemaname] = stringsOf(partsOf(object)).reverse()
     const name = schemaname === undefined ? { relname } : { relname, schemaname }
-    const unknown = ofTable && typeof relationOf(found.catalogue, names, name) === 'string'
+    const unknown = ofTable && found.relationsOf(names, name).every(relation => typeof relation === 'string')
     if (!unknown && !isTemporary(schemaname ?? '')) found.ddl = true
   }
 }

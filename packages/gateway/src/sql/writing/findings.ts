@@ -4,10 +4,13 @@
  * Nobody here looks at what he finds: he adds it, and whoever knows about it takes it from the list (judge.ts). So
  * nothing is looked at twice, and functions that call each other come to an end.
  */
+
+import type { RangeVar } from 'libpg-query'
 import type { Catalogue, Oid, Relation, Routine } from '../../catalogue/index.ts'
 import type { Parser } from '../parser.ts'
 import type { RowRead } from '../reading.ts'
-import { type Writes, writesNothing } from '../writing.ts'
+import { type WriteContext, type Writes, writesNothing } from '../writing.ts'
+import { relationsOf, type Unlisted } from './names.ts'
 
 /** The parser, as far as it is needed. */
 export type Texts = Pick<Parser, 'parse' | 'parsePlpgsql'>
@@ -55,14 +58,21 @@ export class Findings {
   commits = false
   /** Names may mean something else before it is through, and behind it. */
   movesNames = false
+  readonly #maySkip: boolean
   #opaque: string | null = null
   readonly #tasks: Task[] = []
   #at = 0
   readonly #added = new Set<string>()
 
-  constructor(catalogue: Catalogue, texts: Texts) {
+  constructor({ catalogue, maySkip = false }: WriteContext, texts: Texts) {
     this.catalogue = catalogue
     this.texts = texts
+    this.#maySkip = maySkip
+  }
+
+  /** What a name that is looked for in these schemas may mean. */
+  relationsOf(path: Path, name: RangeVar = {}): readonly (Relation | Unlisted)[] {
+    return relationsOf(this.catalogue, path, name, this.#maySkip)
   }
 
   /** More may have changed than is found, and this is why; the first reason is told. */

@@ -1,3 +1,3 @@
-export { WriteSet } from './write-set.ts'
+export { definitionsChanged, WriteSet } from './write-set.ts'
 export { type WriteAs, Writings } from './writings.ts'
 export type { WrittenValues } from './written.ts'

@@ -19,7 +19,7 @@ export function judgeWrites(
   literalAt: Places['literalAt'] = () => undefined,
 ): Writes {
   const { catalogue, searchPath: path } = context
-  const found = new Findings(catalogue, texts)
+  const found = new Findings(context, texts)
   let uses: Uses | null = null
   const places: Places = {
     literalAt,

@@ -7,22 +7,34 @@ import type { Path } from './findings.ts'
 export type Unlisted = 'system' | 'own' | 'unknown'
 
 /** A temporary table may stand before the one that is found here: then too much is said. */
-export function relationOf(
+export const relationOf = (catalogue: Catalogue, path: Path, name: RangeVar): Relation | Unlisted =>
+  relationsOf(catalogue, path, name, false)[0]!
+
+/**
+ * What a name may mean, at least one.
+ *
+ * @param maySkip some schemas of the path may be no part of it, so that those behind them count, too
+ */
+export function relationsOf(
   catalogue: Catalogue,
   path: Path,
   { schemaname, relname = '' }: RangeVar,
-): Relation | Unlisted {
+  maySkip: boolean,
+): (Relation | Unlisted)[] {
+  const found: (Relation | Unlisted)[] = []
   for (const schema of schemaname === undefined ? path : [schemaname]) {
-    if (schema === 'pg_catalog' && catalogue.isSystemRelation(relname)) return 'system'
-    const relation = catalogue.relationNamed(schema, relname)
-    if (relation) return relation
+    const isSystem = schema === 'pg_catalog' && catalogue.isSystemRelation(relname)
+    const relation = isSystem ? 'system' : catalogue.relationNamed(schema, relname)
+    if (relation) found.push(relation)
+    if (relation && !maySkip) break
   }
-  if (schemaname === 'information_schema') return 'system'
+  if (found.length > 0) return found
+  if (schemaname === 'information_schema') return ['system']
   const own =
     schemaname === undefined
       ? path.some(isTemporary) || catalogue.transitionTables.has(relname)
       : isTemporary(schemaname)
-  return own ? 'own' : 'unknown'
+  return [own ? 'own' : 'unknown']
 }
 
 export const isTemporary = (schema: string): boolean => schema === 'pg_temp' || schema.startsWith('pg_temp_')

@@ -27,7 +27,7 @@ import { kindOf, stringsOf } from '../reading/nodes.ts'
 import { forEachPart } from '../tree.ts'
 import { created, onDefinition } from './definitions.ts'
 import { type Change, type Event, type Findings, type Path, storedNames } from './findings.ts'
-import { relationOf, routinesOf } from './names.ts'
+import { routinesOf } from './names.ts'
 import { keepsKeys, referringTo } from './relations.ts'
 import { assignedColumns, conflictIsOnKey, insertedRows, matchedRow, type Places } from './rows.ts'
 
@@ -147,11 +147,11 @@ function nameCte(kind: string | null, child: object, names: Set<string>): void {
 
 function onMention(found: Findings, name: RangeVar, walk: Walk): void {
   const { names, path } = walk.place
-  const relation = relationOf(found.catalogue, names, name)
-  if (typeof relation !== 'string') {
-    // Of any other there is nothing to look at.
-    if (relation.view || relation.rowSecurity) found.add({ does: 'read', relation, path })
-  } else if (relation === 'unknown' && !isCte(name, walk)) found.opaque(`"${name.relname}" is not known`)
+  for (const relation of found.relationsOf(names, name))
+    if (typeof relation !== 'string') {
+      // Of any other there is nothing to look at.
+      if (relation.view || relation.rowSecurity) found.add({ does: 'read', relation, path })
+    } else if (relation === 'unknown' && !isCte(name, walk)) found.opaque(`"${name.relname}" is not known`)
 }
 
 /** Whatever it stands before: a table of the same name is looked at, too. */
@@ -179,12 +179,12 @@ function change(
   { names, path, places }: Place,
   { columns = none, only = name?.inh !== true, rowsOf }: More = {},
 ): void {
-  const relation = relationOf(found.catalogue, names, name ?? {})
-  if (typeof relation === 'object') {
-    const rows = (places && rowsOf?.(relation, places)) ?? null
-    found.add({ does: 'change', relation, event, only, columns, rows, path })
-  } else if (relation === 'unknown') found.opaque(`"${name?.relname}" is not known`)
-  else if (relation === 'system' && name?.relname !== 'pg_settings') found.ddl = true
+  for (const relation of found.relationsOf(names, name))
+    if (typeof relation === 'object') {
+      const rows = (places && rowsOf?.(relation, places)) ?? null
+      found.add({ does: 'change', relation, event, only, columns, rows, path })
+    } else if (relation === 'unknown') found.opaque(`"${name?.relname}" is not known`)
+    else if (relation === 'system' && name?.relname !== 'pg_settings') found.ddl = true
 }
 
 function onInsert(found: Findings, node: InsertStmt, place: Place): void {
@@ -230,9 +230,9 @@ function onTruncate(found: Findings, { relations = [], behavior }: TruncateStmt,
   for (const node of relations) {
     if (!('RangeVar' in node)) continue
     change(found, node.RangeVar, 'truncate', place)
-    const relation = relationOf(catalogue, names, node.RangeVar)
-    if (behavior !== 'DROP_CASCADE' || typeof relation === 'string') continue
-    for (const referring of referringTo(catalogue, relation))
+    if (behavior !== 'DROP_CASCADE') continue
+    const relations = found.relationsOf(names, node.RangeVar).filter(relation => typeof relation === 'object')
+    for (const referring of relations.flatMap(relation => referringTo(catalogue, relation)))
       found.add({
         does: 'change',
         relation: referring,
@@ -248,9 +248,9 @@ function onTruncate(found: Findings, { relations = [], behavior }: TruncateStmt,
 function onRefresh(found: Findings, { relation = {} }: RefreshMatViewStmt, place: Place): void {
   change(found, relation, 'truncate', place)
   const { names, path } = place
-  const view = relationOf(found.catalogue, names, relation)
-  if (typeof view !== 'string' && view.refresh !== null)
-    found.add({ does: 'run', text: view.refresh, names: storedNames, path })
+  for (const view of found.relationsOf(names, relation))
+    if (typeof view !== 'string' && view.refresh !== null)
+      found.add({ does: 'run', text: view.refresh, names: storedNames, path })
 }
 
 function onFuncCall(found: Findings, node: FuncCall, place: Place): void {

@@ -7,8 +7,10 @@
  *
  * What was rolled back to a savepoint stays in it: a bump too many costs a miss.
  */
-import type { Oid } from '../../catalogue/index.ts'
+import type { Catalogue, Oid } from '../../catalogue/index.ts'
 import type { Writes, Written } from '../writing.ts'
+
+export const definitionsChanged = 'what names mean has changed while its transaction ran'
 
 /** Of one table; with more, all of it counts: as in the stream. */
 const mostRows = 1_000
@@ -19,6 +21,8 @@ export class WriteSet {
   ddl = false
   /** What it says was bumped before, for all that could be known then: it is one transaction nevertheless. */
   told = false
+  /** By which all of it was judged; null while nothing was. */
+  catalogue: Catalogue | null = null
   readonly #tables = new Set<Oid>()
   readonly #inserts = new Set<Oid>()
   readonly #rows = new Map<Oid, (readonly string[])[]>()
@@ -30,6 +34,12 @@ export class WriteSet {
     for (const relation of tables) this.#addTable(relation)
     for (const relation of inserts) if (!this.#tables.has(relation)) this.#inserts.add(relation)
     for (const { relation, key } of rows) this.#addRow(relation, key)
+  }
+
+  /** A statement was judged by this catalogue, whether or not it writes. */
+  judgedBy(catalogue: Catalogue): void {
+    if (this.catalogue !== null && this.catalogue !== catalogue) this.opaque ??= definitionsChanged
+    this.catalogue = catalogue
   }
 
   get isEmpty(): boolean {
@@ -54,6 +64,7 @@ export class WriteSet {
     this.opaque = null
     this.ddl = false
     this.told = false
+    this.catalogue = null
     this.#tables.clear()
     this.#inserts.clear()
     this.#rows.clear()

@@ -4,7 +4,7 @@ import { Catalogue, type CatalogueRows, type Relation } from '../../catalogue/in
 import { Parser } from '../parser.ts'
 import { Plans } from '../plans.ts'
 import { dressed, statements, undressed } from '../test/statements.ts'
-import type { Written } from '../writing.ts'
+import { type Written, writesNothing } from '../writing.ts'
 import { type WriteAs, Writings } from './writings.ts'
 import type { WrittenValues } from './written.ts'
 
@@ -114,6 +114,32 @@ describe('a verdict is found again', () => {
     expect(tables(inOther)).toEqual([others.oid])
     expect(tables({ ...inPublic, catalogue: new Catalogue(nothing) })).toEqual([])
     expect(tables(inPublic)).toEqual([numbers.oid])
+  })
+})
+
+describe('on a path of which some schemas may be no part', () => {
+  const inAny: WriteAs = {
+    catalogue,
+    searchPath: ['pg_catalog', 'gone', 'other', 'public'],
+    maySkip: true,
+    key: 'any',
+  }
+  test.each([
+    ['update t set n = 0', { tables: [others.oid, numbers.oid] }],
+    ['insert into t select 1', { inserts: [others.oid, numbers.oid] }],
+    ['update words set n = 0', { tables: [words.oid] }],
+    ['update other.t set n = 0', { tables: [others.oid] }],
+    ['truncate t', { tables: [others.oid, numbers.oid] }],
+    ['drop table t', { ddl: true }],
+    ['update nowhere set n = 0', { opaque: '"nowhere" is not known' }],
+  ])('%s: its name means what it does in any of them', (sql, writes) => {
+    expect(ask(sql, inAny).writes).toEqual({ ...writesNothing, ...writes })
+  })
+
+  test('a row is one of any of them', () => {
+    expect(ask('delete from t where id = 7', inAny).with().rows).toEqual(
+      [others, numbers].map(({ oid }) => ({ relation: oid, key: ['7'] })),
+    )
   })
 })
 
