@@ -18,7 +18,7 @@ export function cacheStats({ total }: Tallies, cache: Cache): Row<'cache_stats'>
   const asked = served + counts.miss
   const { store } = cache
   return {
-    hit_ratio: asked === 0 ? null : served / asked,
+    hit_ratio: asked === 0 ? null : Math.round((10_000 * served) / asked) / 10_000,
     ...counts,
     ...{ refreshes, origin_mean_ms: mean(total), origin_saved_ms: rounded(savedMs) },
     ...{ entries: store.size, bytes: cache.bytes, max_bytes: cache.mostBytes },

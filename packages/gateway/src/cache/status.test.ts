@@ -55,6 +55,7 @@ describe('what has become of questions', () => {
     tallies.countAnswer(one, 7, as('oversizedresult', 'it is too large'))
     expect(last()).toEqual(as('oversizedresult', 'it is too large'))
     expect(tallies.shapes[0]!.tally).toMatchObject({ answers: 1, originMs: 7 })
+    expect(tallies.total.counts).toMatchObject({ hit: 2, miss: 0, oversizedresult: 1 })
   })
 
   test('counts for all databases, too', () => {

@@ -115,14 +115,18 @@ export class Tallies {
     if (this.#all !== null) count(this.#all, status, savedMs)
   }
 
-  /** The origin has answered what was to be kept. */
+  /** The origin has answered what was to be kept, and was counted as a miss. @param refused what it is instead */
   countAnswer(shape: object, tookMs: number, refused: Outcome | null): void {
     const counted = this.#shapes.get(shape)
     if (counted && refused !== null) counted.last = refused
-    for (const tally of [this.total, counted?.tally, this.#all]) {
+    for (const tally of [this.total, counted?.tally ?? this.others, this.#all]) {
       if (!tally) continue
       tally.answers++
       tally.originMs += tookMs
+      // A shape that got its place only now has none.
+      if (refused === null || tally.counts.miss === 0) continue
+      tally.counts.miss--
+      tally.counts[refused.status]++
     }
   }
 
