@@ -102,6 +102,11 @@ export class CachedDatabase {
     return this.#catalogue.get(now) ?? this.#catalogue.last
   }
 
+  /** Why nothing is known of it; null if it is being read. */
+  get unreadable(): string | null {
+    return this.#catalogue.failure
+  }
+
   /** Called before a client can know that it has committed this: what it has changed is bumped. */
   commit(writes: WriteSet): void {
     const { stamps } = this.#options

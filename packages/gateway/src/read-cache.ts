@@ -202,6 +202,10 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
     return this.#database.contextOf(asking, this.now)
   }
 
+  get unreadable(): string | null {
+    return this.#database.unreadable
+  }
+
   namesOf(asking: Asking): WriteAs | null {
     return this.#database.namesOf(asking, this.now, this.#ways.size === 1)
   }

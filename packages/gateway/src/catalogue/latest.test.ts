@@ -139,8 +139,10 @@ test('a change while it could not be asked for is one, too', async () => {
   lab.failing = true
   catalogue.sweep(1_000)
   await vi.waitFor(() => expect(catalogue.get(1_000)).toBeNull())
+  expect(catalogue.failure).toBe('no connection')
   await database.query('create table meanwhile (id int)')
   lab.failing = false
   await at(3_000)
+  expect(catalogue.failure).toBeNull()
   expect(lab.changes).toBe(1)
 })

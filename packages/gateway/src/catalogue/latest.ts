@@ -46,6 +46,7 @@ export class LatestCatalogue {
   #askedForAt = -Infinity
   #asking = false
   #notBefore = -Infinity
+  #failure: string | null = null
   /** How often it was forgotten: an answer to a question from before is none. */
   #changes = 0
 
@@ -81,6 +82,11 @@ export class LatestCatalogue {
     return this.#known
   }
 
+  /** Why it could not be read the last time; null if it could. */
+  get failure(): string | null {
+    return this.#failure
+  }
+
   /** What a timer does from time to time. */
   sweep(now: number): void {
     const refreshMs = this.#options.refreshMs()
@@ -98,6 +104,7 @@ export class LatestCatalogue {
     try {
       const isSame = known !== null && isSameFingerprint(await readFingerprint(query), known.fingerprint)
       const found = isSame ? known : await readCatalogue(query)
+      this.#failure = null
       if (changes !== this.#changes) return
       const { fingerprint } = found
       if (this.#fingerprint !== null && !isSameFingerprint(this.#fingerprint, fingerprint)) onChange()
@@ -106,8 +113,9 @@ export class LatestCatalogue {
       this.#fingerprint = fingerprint
       this.#roleSettings = fingerprint.roleSettings
       this.#sureAt = now
-    } catch {
-      // `sluice check` says why; whoever asks hears null meanwhile.
+    } catch (error) {
+      this.#failure = error instanceof Error ? error.message : String(error)
+      // Whoever asks hears null meanwhile.
       if (changes === this.#changes) this.#known = null
       this.#notBefore = now + pauseMs
     } finally {

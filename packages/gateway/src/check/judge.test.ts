@@ -125,6 +125,7 @@ test('a standby takes no writes', () => {
 })
 
 test.each([
+  ['08P01', 'Name the database itself as origin'],
   ['28P01', 'Is it the password of this user?'],
   ['28000', 'pg_hba.conf'],
   ['3D000', 'CREATE DATABASE "shop"'],

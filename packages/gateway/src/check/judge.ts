@@ -178,6 +178,7 @@ function roles({ user, roles }: Judged, { readsAuthid, authQuery }: Facts): Line
 function refusal({ address, fields }: { address: Address; fields: ErrorFields }, origin: Judged): Line {
   const { user, database, password } = origin
   const cures: Record<string, string> = {
+    '08P01': 'Is there a pooler? Name the database itself as origin: it asks for what poolers do not carry.',
     '28P01':
       password === undefined
         ? 'Give the origin a password.'

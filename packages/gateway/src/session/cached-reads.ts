@@ -52,6 +52,8 @@ export interface ReadCache extends WriteNotes {
   readonly now: number
   /** In which names this client reads; null while that is not known. */
   contextOf(asking: Asking): Context | null
+  /** Why there is none and will be none before somebody does something; null if it takes a moment only. */
+  readonly unreadable: string | null
   /** How old an answer from these tables may be, or why none is kept. */
   freshnessOf(catalogue: Catalogue, tables: Iterable<Oid>): Freshness | string
   /** What there is for `key`: an answer, or one on its way. */
@@ -76,6 +78,8 @@ interface Context {
 const asIs = (status: Status, why: string): Outcome => ({ status, why })
 const isOff = asIs('disabled', 'sluice.cache is off')
 const isUnknown = asIs('uncacheable', 'what names mean in this database is being read')
+const unknownBy = (why: string | null) =>
+  why === null ? isUnknown : asIs('uncacheable', `what names mean in this database can't be read: ${why}`)
 const isTooLong = asIs('uncacheable', 'the statement and its values are too long to be a key')
 const isMiss = asIs(
   'miss',
@@ -184,7 +188,7 @@ export class CachedReads implements Wanted {
     if (asking.off) return isOff
     if (asking.refused !== null) return asIs('uncacheable', asking.refused)
     const context = this.#cache.contextOf(asking)
-    if (context === null) return isUnknown
+    if (context === null) return unknownBy(this.#cache.unreadable)
     const directive = directiveOf(text.bytes, text.start, text.questionEnd)
     if (directive.says === 'no-cache') return asIs('disabled', 'its comment says no-cache')
     if (directive.says === 'nonsense') return asIs('uncacheable', directive.why)
