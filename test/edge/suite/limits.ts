@@ -197,18 +197,18 @@ export const limits = [
   proves(
     'who waits for a pool slot is freed by deadline, signal and the pool’s own limit',
     async world => {
-      const manager = world.manager({ maxConnections: 1, connectDeadlineMs: 500 })
+      const manager = world.manager({ maxConnections: 1, connectDeadlineMs: 1_000 })
       const sql = manager.getOptimalConnection(world.env())
       await sql`select 1`
-      const held = sql`select pg_sleep(1.5), 'holds'`.execute()
+      const held = sql`select pg_sleep(3), 'holds'`.execute()
       await runs(world, `'holds'`)
       const stop = new AbortController()
       const waiting = [
         failsWithin(1_400, sql`select 1`.with({ deadlineMs: 200 })),
         failsWithin(1_400, sql`select 1`.with({ signal: stop.signal })),
-        failsWithin(1_400, sql`select 1`),
+        failsWithin(2_900, sql`select 1`),
         failsWithin(
-          2_900,
+          4_900,
           sql.transaction(async () => 1),
         ),
       ]
@@ -331,7 +331,7 @@ export const limits = [
   proves(
     'a server that falls silent at COMMIT leaves an error that says that the outcome is unknown',
     async world => {
-      const manager = world.manager({ queryDeadlineMs: 500 })
+      const manager = world.manager({ queryDeadlineMs: 1_000 })
       const sql = manager.getOptimalConnection(world.env())
       for (const at of ['begin', 'commit', 'rollback', 'savepoint', 'declare', 'fetch'] as const) {
         await world.lab.reset()
@@ -347,7 +347,7 @@ export const limits = [
                 if (at === 'rollback')
                   throw Object.assign(new Error('rolled back'), { name: 'DatabaseError', reason: 'own' })
               })
-        const { reason } = await failsWithin(6_000, promise)
+        const { reason } = await failsWithin(9_000, promise)
         const expected = at === 'commit' ? 'commit-unknown' : at === 'rollback' ? 'own' : 'query-deadline'
         assert.deepEqual([at, reason], [at, expected])
       }
