@@ -7,7 +7,7 @@
  *     it was lost          none until it is back
  */
 import { randomInt } from 'node:crypto'
-import { type Answers, Cache, type Wanted } from './cache/cache.ts'
+import { type Answers, Cache, type Lack, type Wanted } from './cache/cache.ts'
 import type { Description } from './cache/description.ts'
 import type { Entry } from './cache/entry.ts'
 import type { Fill, Form } from './cache/fills.ts'
@@ -225,6 +225,10 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
 
   find(wanted: Wanted): Entry | Fill | null {
     return this.#answers.find(wanted, this.now)
+  }
+
+  get lack(): Lack {
+    return this.#answers.lack
   }
 
   get keeps(): boolean {

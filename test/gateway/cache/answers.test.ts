@@ -250,6 +250,8 @@ describe('what the last question came to', () => {
     expect(await status()).toMatch(/^D\(volatile: .*now/)
     await a.query('update t set v = 0')
     expect(await status()).toMatch(/^D\(notaquery: /)
+    await a.query(read)
+    expect(await status()).toMatch(/^D\(miss: the answer from before has ended/)
     await a.query(`${read} /* sluice: no-cache */`)
     expect(await status()).toMatch(/^D\(disabled: .*no-cache/)
     await a.query(`${read} /* sluice: max_age=soon */`)

@@ -92,6 +92,19 @@ describe('an answer that was kept', () => {
     expect(leases(72_999, 73_000)).toEqual([false, true])
   })
 
+  test('that is not served says why', () => {
+    const lack = (text: string, now: number) => {
+      expect(find(text, now)).toBeNull()
+      return answers.lack
+    }
+    expect(lack('q', 0)).toBe('none')
+    keep('q', '1')
+    expect(lack('q', 80_000)).toBe('expired')
+    expect(lack('other', 80_000)).toBe('none')
+    answers.stamps.bump(answers.stamps.table(1))
+    expect(lack('q', 1)).toBe('changed')
+  })
+
   test('is not served once something that it depends on has changed, also not while it would be stale', () => {
     keep('q', '1')
     answers.stamps.bump(answers.stamps.table(1))

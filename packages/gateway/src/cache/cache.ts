@@ -108,12 +108,17 @@ export interface Wanted {
   freshnessOf(subject: Subject): Freshness | null
 }
 
+/** Why nothing was found: nothing is kept; what it depends on has changed, or may have; it is too old. */
+export type Lack = 'none' | 'changed' | 'suspect' | 'expired'
+
 /** The answers of one database. */
 export class Answers {
   readonly stamps: Stamps
   readonly tallies: Tallies
   /** A stream tells of changes, and is well: answers may be older than an hour. */
   told = false
+  /** Of what was looked for last, if it was not found. */
+  lack: Lack = 'none'
   readonly #cache: Cache
   readonly #credit = new Credit()
 
@@ -132,6 +137,7 @@ export class Answers {
    */
   find(wanted: Wanted, now: number): Entry | Fill | null {
     const { fills, key } = this.#cache
+    this.lack = 'none'
     const entry = this.#current(key)
     if (entry instanceof Entry && (entry.describes || !wanted.describes)) {
       const age = this.#ageOf(entry.subject, now - entry.askedAt, wanted)
@@ -141,6 +147,7 @@ export class Answers {
         this.#credit.onHit()
         return entry
       }
+      this.lack = 'expired'
     }
     const fill = fills.get(key)
     if (fill === null || !fill.current || (wanted.describes && !fill.describes)) return null
@@ -185,6 +192,8 @@ export class Answers {
   /** What may be served as of what it depends on. What may not stays, for the next answer takes its place. */
   #current(key: Key): Kept | null {
     const kept = this.#cache.store.find(key)
-    return kept?.current && !kept.suspect ? kept : null
+    if (kept?.current && !kept.suspect) return kept
+    this.lack = kept === null ? 'none' : kept.current ? 'suspect' : 'changed'
+    return null
   }
 }

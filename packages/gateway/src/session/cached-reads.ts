@@ -20,7 +20,7 @@
  * Not here: when that is, and what is done then (session.ts); answers (cache/); verdicts (sql/reading/).
  */
 
-import type { Wanted } from '../cache/cache.ts'
+import type { Lack, Wanted } from '../cache/cache.ts'
 import type { Description } from '../cache/description.ts'
 import { type Directive, directiveOf, isMisplaced } from '../cache/directives.ts'
 import type { Entry, Subject } from '../cache/entry.ts'
@@ -60,6 +60,8 @@ export interface ReadCache extends WriteNotes {
   find(wanted: Wanted): Entry | Fill | null
   /** An answer to `key`, for which nothing was found, is worth keeping. */
   readonly keeps: boolean
+  /** Why `find` has found nothing. */
+  readonly lack: Lack
   /** The question goes to the origin now. */
   begin(form: Form, asked: Asked): Fill
   /** What a Describe of the statement `key` was answered by. */
@@ -81,13 +83,24 @@ const isUnknown = asIs('uncacheable', 'what names mean in this database is being
 const unknownBy = (why: string | null) =>
   why === null ? isUnknown : asIs('uncacheable', `what names mean in this database can't be read: ${why}`)
 const isTooLong = asIs('uncacheable', 'the statement and its values are too long to be a key')
-const isMiss = asIs(
-  'miss',
-  'no answer was there: the origin was asked, and its answer is kept if nothing speaks against it',
-)
+const isMissAs = (lack: string) =>
+  asIs('miss', `${lack}: the origin was asked, and its answer is kept if nothing speaks against it`)
+const isMiss = isMissAs('no answer was there')
+const misses: Readonly<Record<Lack, Outcome>> = {
+  none: isMiss,
+  changed: isMissAs(
+    'the answer from before has ended, as what it depends on has changed, or was not told of for a time',
+  ),
+  suspect: isMissAs('the answer from before may be out of date (SHOW sluice.opaque_commits says why)'),
+  expired: isMissAs('the answer from before was too old'),
+}
 const isOutOfPlace = asIs(
   'uncacheable',
   'it has a comment "sluice:" in the middle: it counts at the very beginning or end, as /* sluice: … */',
+)
+const isOtherwise = asIs(
+  'uncacheable',
+  'it runs with other settings than the client was told of before, as after ALTER ROLE or a reload',
 )
 const isNotWorthIt = asIs(
   'miss',
@@ -255,7 +268,7 @@ export class CachedReads implements Wanted {
       return this.refuse(text, isOutOfPlace)
     this.#slots = stamps.slotsOf(depends.tables, depends.rows)
     this.#subject = { shape: text.plan, tables }
-    this.#next = isMiss
+    this.#next = misses[this.#cache.lack]
     return null
   }
 
@@ -315,6 +328,13 @@ export class CachedReads implements Wanted {
     this.#slots = null
     this.#next = null
     this.readsOnly = false
+  }
+
+  /** What was looked up runs with other settings than the client was told of until then: it is another question. */
+  onOtherSettings(): void {
+    this.#slots = null
+    this.readsOnly = false
+    if (this.#next !== null) this.#next = isOtherwise
   }
 
   /** The statement that was looked up, or refused, is sent. */
