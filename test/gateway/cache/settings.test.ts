@@ -80,6 +80,20 @@ describe('what changes for new server connections', () => {
     await becomes(client, whole)
   })
 
+  test('is not said to a client before it is told of it', async () => {
+    const { name, query } = await database
+    await using another = await rawClient(gateway.urlOf(reader, 'secret'))
+    await using third = await rawClient(gateway.urlOf(reader, 'secret'))
+    await query(`alter database ${name} set timezone = 'Asia/Tokyo'`)
+    const heard = () => client.query('select clock_timestamp()').then(() => client.changes)
+    await expect.poll(heard, { timeout: 10_000 }).toContain('TimeZone=Asia/Tokyo')
+    for (const each of [another, third]) {
+      expect(await each.query('select to_timestamp(0)')).toContain('D(1970-01-01 09:00:00+09)')
+      expect(each.changes).toEqual(['TimeZone=Asia/Tokyo'])
+    }
+    await query(`alter database ${name} reset timezone`)
+  })
+
   test('is not said to others by who keeps an old connection', async () => {
     const { query } = await database
     await using keeper = await rawClient(gateway.urlOf(reader, 'secret'))

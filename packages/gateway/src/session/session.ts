@@ -1136,6 +1136,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     for (const [name, value] of server.reported.since(this.#told))
       if (isReported(name, server.reported)) this.#client.say(parameterStatus(name, value))
     this.#told = server.reported
+    this.#reads?.onOtherSettings()
   }
 
   /** True if the connection has the statements of a series; else they are being prepared, and the series waits. */
