@@ -113,6 +113,29 @@ describe('the figures of the cache', () => {
   })
 })
 
+test.each(['LATIN1', 'SQL_ASCII', 'UTF8'])('what is shown comes from a server in %s, too', async encoding => {
+  await using server = await createDatabase()
+  const name = `${server.name}_${encoding.toLowerCase()}`
+  await server.query(`create database ${name} template template0 encoding '${encoding}' locale 'C'`)
+  const url = new URL(server.url)
+  url.pathname = name
+  const other = await startCachingGateway(url.href, byAge, { shutdownTimeoutMs: 100 })
+  const by = await rawClient(other.url)
+  try {
+    await by.query("set client_encoding = 'UTF8'")
+    await by.query('/* sluice: größe=1😀 */ select 1 where 1 in (1, 2, 3)')
+    expect((await by.query('show sluice.cache_status'))[1]).toMatch(/^D\(/)
+    // One of these is cut off within a character.
+    for (const first of ['', 'x']) await by.query(`select 1 as "${first}${'😀'.repeat(300)}"`)
+    const shapes = await by.query('show sluice.cache_shapes')
+    expect(shapes.filter(each => each.startsWith('D(')).length).toBeGreaterThan(3)
+  } finally {
+    by.destroy()
+    await other.stop()
+    await server.query(`drop database ${name} with (force)`)
+  }
+})
+
 describe('the stream', () => {
   test('that runs has a bound', async () => {
     await hit()

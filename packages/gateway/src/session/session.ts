@@ -82,7 +82,7 @@ import { prepare, trim } from './prepare.ts'
 import { ReadUnit } from './read-unit.ts'
 import type { Refreshes } from './refreshes.ts'
 import { type Context, inject, lend, ownText, passMessage, rewrittenNeeds, survey } from './series.ts'
-import { asJson, viewNamed, withoutCache } from './shown.ts'
+import { asJson, sayable, viewNamed, withoutCache } from './shown.ts'
 import { type Signal, sendSignals } from './signals.ts'
 import { Text, textOf } from './text.ts'
 import { type Place, Traces } from './traces.ts'
@@ -1252,14 +1252,15 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   /** Null if PostgreSQL knows it. */
   #ownValue(name: string): string | null {
     const { reads, user } = this.#options
+    const encoding = this.#told.byName.get('server_encoding')
     if (name === 'sluice.cache_status') {
       const outcome = this.#reads?.outcome
-      return outcome ? `${outcome.status}: ${outcome.why}` : 'disabled: caching is off'
+      return outcome ? sayable(`${outcome.status}: ${outcome.why}`, encoding) : 'disabled: caching is off'
     }
     const view = viewNamed(name)
     if (view === null) return null
     const isSuperuser = this.#told.byName.get('is_superuser') === 'on'
-    return asJson(reads?.rowsOf(view, { user, isSuperuser }) ?? withoutCache[view])
+    return asJson(reads?.rowsOf(view, { user, isSuperuser }) ?? withoutCache[view], encoding)
   }
 
   #begin(server: ServerConnection): Exchange {

@@ -1,17 +1,24 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { asJson, asSelect, viewNamed } from './shown.ts'
+import { asJson, asSelect, sayable, viewNamed } from './shown.ts'
 
 const own = { version: '1.2.3', mode: 'session' } as const
 
 test('rows come as ASCII, whatever is in them', () => {
   fc.assert(
     fc.property(fc.array(fc.record({ text: fc.string({ unit: 'grapheme' }) })), rows => {
-      const json = asJson(rows)
+      const json = asJson(rows, 'UTF8')
       expect(Buffer.byteLength(json)).toBe(json.length)
       expect(JSON.parse(json)).toEqual(rows)
     }),
   )
+})
+
+test('what a server has no character for is said without it', () => {
+  const cut = 'größer 😀'.slice(0, -1)
+  expect(sayable(cut, 'UTF8')).toBe('größer \ufffd')
+  expect(sayable('größer 😀 …', 'LATIN1')).toBe('gr??er ? ...')
+  expect(asJson([{ cut }], 'SQL_ASCII')).toBe('[{"cut":"gr??er ?"}]')
 })
 
 test('a view is a SELECT with its columns', () => {

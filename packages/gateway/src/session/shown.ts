@@ -122,9 +122,14 @@ export const withoutCache: { readonly [Name in ViewName]: readonly Partial<Row<N
   stream_status: [{ state: 'off', kept: 'nothing', detail: 'caching is off' }],
 }
 
+/** In the characters that a server of this encoding has: a text may come from a client of another, or be cut off within one. */
+export const sayable = (text: string, serverEncoding: string | undefined): string =>
+  serverEncoding === 'UTF8'
+    ? text.replace(/\p{Surrogate}/gu, '\ufffd')
+    : text.replaceAll('…', '...').replace(/[^\0-\x7f]/gu, '?')
+
 /** Rows as JSON in ASCII: they come to the server in whatever encoding its connection has. */
-export const asJson = (rows: readonly object[]): string =>
-  JSON.stringify(rows).replace(
-    /[^\0-\x7f]/g,
-    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+export const asJson = (rows: readonly object[], serverEncoding: string | undefined): string =>
+  JSON.stringify(rows, (_, value) =>
+    typeof value === 'string' ? sayable(value, serverEncoding) : value,
+  ).replace(/[^\0-\x7f]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
