@@ -53,7 +53,7 @@ afterAll(async () => {
 beforeEach(async () => {
   await a.query('rollback')
   await a.query('truncate t; insert into t values (1, 0)')
-  for (const read of reads) await expect.poll(() => isKept(read)).toBe(true)
+  for (const read of reads) await expect.poll(() => isKept(read), { timeout: 10_000 }).toBe(true)
 })
 
 async function isKept(read: string): Promise<boolean> {
@@ -192,6 +192,14 @@ test('a statement that SQL has prepared, each time it is executed', async () => 
     await a.query('execute q')
     await everybodyHears(v)
   }
+  await a.query('deallocate q')
+})
+
+test('a statement that SQL has prepared and Bind runs', async () => {
+  await a.query(`prepare q as ${write}`)
+  a.send(bind('', 'q'), execute(), sync())
+  await a.ready()
+  await everybodyHears(1)
   await a.query('deallocate q')
 })
 

@@ -10,14 +10,19 @@
  * What is sent before the answers to what came before it may be of the same transaction or of another one: each *part*
  * has the exchanges that are of one for sure, and is told and forgotten with the last of them.
  *
+ * A statement is judged in the names that hold when it is sent: those that the client wants, or has set for the
+ * transaction (`locals`). Where these can't be told for sure, all behind it is opaque, up to the transaction's end: a value
+ * that is computed, a ROLLBACK TO that may take one back, one that is set while code of the transaction may still look
+ * for names (a trigger at the commit, a cursor).
+ *
  * A simple Query's last CommandComplete comes behind its commit, and so does that of COMMIT; that of another statement
  * in a series may come before, and tells nothing, but then a bump too many costs a miss.
  * Source: PostgreSQL's src/backend/tcop/postgres.c, exec_simple_query and exec_execute_message.
  */
 import type { Values } from '../origin/values.ts'
 import type { StatementPlan } from '../sql/plan.ts'
-import { type WriteAs, WriteSet, type Writings } from '../sql/writing/index.ts'
-import { type Writes, type Written, writesNothing } from '../sql/writing.ts'
+import { type Setting, type WriteAs, WriteSet, type Writings } from '../sql/writing/index.ts'
+import { type NamesMoved, type Writes, type Written, writesNothing } from '../sql/writing.ts'
 import type { Asker, Asking } from './asking.ts'
 import type { BoundValues } from './bound-values.ts'
 
@@ -34,7 +39,7 @@ export interface WriteNotes {
 
 /** Where a statement's text is, and what is bound to its parameters. */
 export interface Sent {
-  /** Null: not a statement but a FunctionCall, or a text of which only the beginning is there. */
+  /** Null: a FunctionCall, what a PREPARE made, or a text of which only the beginning is there. */
   readonly plan: StatementPlan | null
   readonly bytes: Uint8Array
   readonly start: number
@@ -42,6 +47,8 @@ export interface Sent {
   readonly values: BoundValues | null
   /** As declared in its Parse; 0: left to the server. */
   parameterType(number: number): number
+  /** It is run before anything else is, or never. */
+  isRunNext(): boolean
 }
 
 /** When a statement is sent. */
@@ -62,15 +69,17 @@ interface Part {
   /** The last one. */
   exchange: number
   readonly set: WriteSet
-  /** A SET LOCAL, which nothing of the client's wants tells of: what names mean only the server knows. */
-  namesMoved: boolean
+  /** What was set for the transaction until here. */
+  locals: Locals
+  /** Code of it looks for names, and may do so later on. */
+  runsInPath: boolean
 }
 
 const unknown = (plan: StatementPlan | null): Writes => ({
   ...writesNothing,
   opaque: plan
     ? 'what names mean is not known yet'
-    : 'a function was called by its oid, or a text is longer than is read',
+    : 'a function was called by its oid, a statement of a PREPARE was bound, or a text is longer than is read',
   ddl: plan?.changesSchema ?? true,
   commits: true,
 })
@@ -79,6 +88,24 @@ const unnoted: Writes = {
   ...writesNothing,
   ...{ opaque: 'caching was off when its transaction began', ddl: true },
 }
+/** Settings for the rest of the transaction; `unknown`: only the server knows them. */
+type Locals = readonly Setting[] | 'unknown'
+const noLocals: readonly Setting[] = []
+const movedWithin =
+  'the search_path or the role was set, or set back, while code of the transaction may look for names'
+
+/**
+ * What is sent behind something in flight, of another exchange, is in its transaction only if that one was open before;
+ * if it fails, so does this, up to a ROLLBACK.
+ */
+const localsBehind = (locals: Locals, isInBlock: boolean): Locals =>
+  locals.length === 0 || isInBlock ? locals : 'unknown'
+
+const valuesOf = ({ values, parameterType }: Sent) => ({
+  parameter: (number: number) => values?.value(number) ?? null,
+  parameterType,
+})
+
 const nothingWritten: Written = { tables: [], rows: [], inserts: [] }
 
 export class OwnWrites {
@@ -88,15 +115,17 @@ export class OwnWrites {
   readonly #parts: Part[] = []
   /** One that is over: most clients have one at a time. */
   #spare: Part | null = null
+  /** What the client wants with what was set for the transaction: made once for many statements. */
+  #within: { readonly wants: Values; readonly locals: Locals; readonly values: Values } | null = null
 
   /** @param inBlock a transaction is open, of which nothing was noted */
   constructor(notes: WriteNotes, asker: Asker, inBlock: boolean) {
     this.#notes = notes
     this.#asker = asker
     if (!inBlock) return
-    const part = { exchange: 0, set: new WriteSet(), namesMoved: false }
-    part.set.add(unnoted, nothingWritten)
-    this.#parts.push(part)
+    const set = new WriteSet()
+    set.add(unnoted, nothingWritten)
+    this.#parts.push({ exchange: 0, set, locals: noLocals, runsInPath: false })
   }
 
   /**
@@ -104,20 +133,19 @@ export class OwnWrites {
    *
    * @returns true if what answers it may tell of a commit before ReadyForQuery does
    */
-  onSent({ plan, bytes, start, end, values, parameterType }: Sent, moment: Moment): boolean {
+  onSent(sent: Sent, moment: Moment): boolean {
+    const { plan, bytes, start, end } = sent
     const { writings } = this.#notes
-    const { wants, told, isInBlock } = moment
     const part = this.#partOf(moment)
-    const isKnown = wants !== null && !part.namesMoved
-    const names = isKnown ? this.#notes.namesOf(this.#asker.asking(wants, told)) : null
+    const names = this.#namesIn(part, moment)
     if (names) part.set.judgedBy(names.catalogue)
     const writes = names && plan ? writings.writesOf(plan, bytes, start, end, names) : unknown(plan)
-    if (writes.movesNames) part.namesMoved = true
     if (writes !== writesNothing) {
-      const parameter = (number: number) => values?.value(number) ?? null
-      part.set.add(writes, writings.writtenBy(writes, bytes, start, end, { parameter, parameterType }))
+      part.set.add(writes, writings.writtenBy(writes, bytes, start, end, valuesOf(sent)))
+      if (writes.movesNames !== null) this.#move(part, writes.movesNames, sent)
+      part.runsInPath ||= writes.runsInPath
     }
-    return (writes.commits || !isInBlock) && this.#parts.some(({ set }) => !set.isEmpty)
+    return (writes.commits || !moment.isInBlock) && this.#parts.some(({ set }) => !set.isEmpty)
   }
 
   /** The client is about to learn something of this exchange that may mean that the transaction is committed. */
@@ -144,18 +172,44 @@ export class OwnWrites {
     this.onOver(Number.POSITIVE_INFINITY)
   }
 
-  #partOf({ exchange, isAlone }: Moment): Part {
+  #partOf({ exchange, isAlone, isInBlock }: Moment): Part {
     const last = this.#parts.at(-1)
     if (last && (isAlone || last.exchange === exchange)) {
       last.exchange = exchange
       return last
     }
-    const part = this.#spare ?? { exchange, set: new WriteSet(), namesMoved: false }
+    const part = this.#spare ?? { exchange, set: new WriteSet(), locals: noLocals, runsInPath: false }
     this.#spare = null
     part.exchange = exchange
     part.set.clear()
-    part.namesMoved = last?.namesMoved ?? false
+    part.locals = localsBehind(last?.locals ?? noLocals, isInBlock)
+    part.runsInPath = last?.runsInPath ?? false
     this.#parts.push(part)
     return part
+  }
+
+  /** Null if only the server knows. */
+  #namesIn({ locals }: Part, { wants, told }: Moment): WriteAs | null {
+    if (wants === null || locals === 'unknown') return null
+    if (locals.length === 0) return this.#notes.namesOf(this.#asker.asking(wants, told))
+    if (this.#within?.wants !== wants || this.#within.locals !== locals)
+      this.#within = { wants, locals, values: wants.with(locals) }
+    return this.#notes.namesOf(this.#asker.asking(this.#within.values, told))
+  }
+
+  #move(part: Part, how: NamesMoved, sent: Sent): void {
+    const { bytes, end, plan, start } = sent
+    if (how === 'back') {
+      if (part.locals.length === 0) return
+      // What stands behind it in the same text was judged in names that are no more.
+      if (plan?.statements !== 1) part.set.opaque ??= movedWithin
+      part.locals = 'unknown'
+      return
+    }
+    if (part.runsInPath) part.set.opaque ??= movedWithin
+    const isTold = how !== 'unknown' && part.locals !== 'unknown' && sent.isRunNext()
+    const set = isTold ? this.#notes.writings.setBy(how, bytes, start, end, valuesOf(sent)) : 'unknown'
+    part.locals =
+      set === 'unknown' || part.locals === 'unknown' ? 'unknown' : [...new Map([...part.locals, ...set])]
   }
 }

@@ -59,8 +59,17 @@ export interface Context {
   onSignal: OnSignal
   /** A Describe of a statement is being sent: who wants the answer takes it. */
   describing(statement: Statement | Unnamed): ((answer: readonly Uint8Array[]) => void) | null
-  /** A statement is about to be run, with the values that are there from `start` to `end`. */
-  onBound(statement: Statement | Unnamed, bytes: Uint8Array, start: number, end: number): void
+  /**
+   * A statement is about to be run, by the Bind at `at`, with the values that are there from `start` to `end`; null: what
+   * a PREPARE made.
+   */
+  onBound(
+    statement: Statement | Unnamed | null,
+    bytes: Uint8Array,
+    at: number,
+    start: number,
+    end: number,
+  ): void
   /** What a PREPARE made may be closed. */
   onSqlClosed(): void
   /** It may set a parameter whose name is among the bytes of this message. */
@@ -211,8 +220,8 @@ function passBind(context: Context, bytes: Uint8Array, at: number, end: number, 
         new BoundValues(bytes, nameEnd + 1, end),
         context.onSignal,
       )
-    context.onBound(statement, bytes, nameEnd + 1, end)
   }
+  if (statement || context.preparedBySql) context.onBound(statement ?? null, bytes, at, nameEnd + 1, end)
   passNamed(context, bytes, at, nameStart, end, length)
   exchange.asked++
   // Behind the Bind, for the statement may be the one that it deallocates; not within it.

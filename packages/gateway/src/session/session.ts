@@ -81,6 +81,7 @@ import { OwnWrites, type Sent, type WriteNotes } from './own-writes.ts'
 import { prepare, trim } from './prepare.ts'
 import { ReadUnit } from './read-unit.ts'
 import type { Refreshes } from './refreshes.ts'
+import { runsNext } from './runs-next.ts'
 import { type Context, inject, lend, ownText, passMessage, rewrittenNeeds, survey } from './series.ts'
 import { asJson, sayable, viewNamed, withoutCache } from './shown.ts'
 import { type Signal, sendSignals } from './signals.ts'
@@ -163,6 +164,8 @@ const notAsciiSafe: ReadonlySet<string> = new Set([
 /** An unnamed statement that is nobody's: whether there is one is not known. */
 const unknown = {}
 const nothingShown: readonly string[] = []
+/** A statement whose text is the server's. */
+const unseen = { plan: null, bytes: new Uint8Array(0), start: 0, end: 0 }
 /** How long a server may take to answer a cancel request. */
 const cancelGraceMs = 10_000
 
@@ -276,8 +279,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     onPlan: plan => Session.#context.session.#onPlan(plan),
     onUnnamedSetting: message => Session.#context.session.#traces.onUnnamedSetting(message),
     onSignal: (signal, processId) => Session.#context.session.#signal(signal, processId),
-    onBound: (statement, bytes, start, end) =>
-      Session.#context.session.#onBound(statement, bytes, start, end),
+    onBound: (statement, bytes, at, start, end) =>
+      Session.#context.session.#onBound(statement, bytes, at, start, end),
     describing: statement => Session.#context.session.#describing(statement),
     onSqlClosed: () => Session.#context.session.#traces.onSqlClosed(),
   }
@@ -632,9 +635,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     this.#unitTouches = 0
     this.#unitNeeds = 0
     this.#unitShows = nothingShown
-    const wantsBefore = this.#traces.settled
+    this.#wantsThen = this.#traces.settled
     if (plan) this.#onPlan(plan)
-    this.#wantsThen = plan?.statements === 1 ? wantsBefore : this.#traces.settled
     // Of a large text only the beginning was read, which may be a whole statement.
     const isRead = plan !== null && client.length <= largeBytes
     if (!isRead) this.#traces.onUnknown()
@@ -648,6 +650,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     this.#noteWrites(exchange, {
       ...{ plan: isRead ? plan : null, bytes, start: at + 5 },
       ...{ end: Math.min(at + client.length - 1, client.end), values: null, parameterType: () => 0 },
+      isRunNext: () => true,
     })
     if (plan) {
       this.#names.setUnnamed(null, exchange, exchange.asked)
@@ -995,18 +998,25 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     this.#joined = null
   }
 
-  #onBound(statement: Statement | Unnamed, bytes: Uint8Array, start: number, end: number): void {
+  #onBound(
+    statement: Statement | Unnamed | null,
+    bytes: Uint8Array,
+    at: number,
+    start: number,
+    end: number,
+  ): void {
+    if (!statement) this.#traces.onUnknown()
     if (this.#options.notes === null || this.#reads?.readsOnly) return
-    const text = textOf(statement)
-    const { plan, start: textStart, end: textEnd } = text
+    const text = statement && textOf(statement)
     let types: readonly number[] | null = null
     this.#noteWrites(Session.#context.exchange, {
-      ...{ plan, bytes: text.bytes, start: textStart, end: textEnd },
+      ...(text ? { plan: text.plan, bytes: text.bytes, start: text.start, end: text.end } : unseen),
       values: new BoundValues(bytes, start, end),
       parameterType: number => {
-        types ??= text.types
+        types ??= text?.types ?? []
         return types[number - 1] ?? 0
       },
+      isRunNext: () => runsNext(bytes, at, this.#client.end),
     })
   }
 

@@ -21,7 +21,7 @@
  * Not here: when it commits, and what becomes of the cache (cache/).
  */
 import type { Catalogue, Oid } from '../catalogue/index.ts'
-import type { Dependencies, RowRead } from './reading.ts'
+import type { Dependencies, RowRead, ValueAt } from './reading.ts'
 
 /** In which names a client writes. */
 export interface WriteContext {
@@ -49,9 +49,30 @@ export interface Writes {
   readonly ddl: boolean
   /** A transaction may end within it: what was written before may be seen by others before it is done. */
   readonly commits: boolean
-  /** It sets the search_path or the role: behind it names mean something else, if only until the transaction is over. */
-  readonly movesNames: boolean
+  /** Behind it names mean something else, if only until the transaction is over. */
+  readonly movesNames: NamesMoved | null
+  /** Code may run, at the end of the transaction at the latest, whose names are looked for in the search_path of then. */
+  readonly runsInPath: boolean
 }
+
+/**
+ * What is set for the transaction; `unknown` if that can't be told. `back`: what was set before may be so no more, by a
+ * ROLLBACK TO, or because the transaction is over.
+ */
+export type NamesMoved = readonly NameSetting[] | 'unknown' | 'back'
+
+/** The search_path or the role, by SET LOCAL or set_config. */
+export interface NameSetting {
+  /** A parameter may name another one. */
+  readonly name: { readonly constant: string } | { readonly parameter: number }
+  /** Null if it is not told. */
+  readonly value: readonly Said[] | null
+  /** Each part is a name by itself, not quoted. */
+  readonly isList: boolean
+}
+
+/** A text, wherever it stands. */
+export type Said = ValueAt | { readonly constant: string }
 
 /** What a statement with these values has written: what is to be bumped when it has committed. */
 export interface Written {
@@ -68,5 +89,6 @@ export const writesNothing: Writes = {
   opaque: null,
   ddl: false,
   commits: false,
-  movesNames: false,
+  movesNames: null,
+  runsInPath: false,
 }

@@ -9,7 +9,7 @@ import type { RangeVar } from 'libpg-query'
 import type { Catalogue, Oid, Relation, Routine } from '../../catalogue/index.ts'
 import type { Parser } from '../parser.ts'
 import type { RowRead } from '../reading.ts'
-import { type WriteContext, type Writes, writesNothing } from '../writing.ts'
+import { type NamesMoved, type WriteContext, type Writes, writesNothing } from '../writing.ts'
 import { relationsOf, type Unlisted } from './names.ts'
 
 /** The parser, as far as it is needed. */
@@ -56,8 +56,8 @@ export class Findings {
   readonly rows: RowRead[] = []
   ddl = false
   commits = false
-  /** Names may mean something else before it is through, and behind it. */
-  movesNames = false
+  runsInPath = false
+  #movesNames: NamesMoved | null = null
   readonly #maySkip: boolean
   #opaque: string | null = null
   readonly #tasks: Task[] = []
@@ -80,6 +80,19 @@ export class Findings {
     this.#opaque ??= why
   }
 
+  /** Behind it names mean something else. */
+  moves(how: NamesMoved): void {
+    const before = this.#movesNames
+    if (before === null) this.#movesNames = how
+    else if (typeof before === 'object' && typeof how === 'object') this.#movesNames = [...before, ...how]
+    else if (before !== how) this.#movesNames = 'unknown'
+  }
+
+  /** Names may mean something else by now than where the text begins. */
+  get hasMoved(): boolean {
+    return this.#movesNames !== null && this.#movesNames !== 'back'
+  }
+
   add(task: Task): void {
     const key = keyOf(task)
     if (this.#added.has(key)) return
@@ -92,9 +105,10 @@ export class Findings {
   }
 
   writes(): Writes {
-    const { tables, rows, inserts, ddl, commits, movesNames } = this
+    const { tables, rows, inserts, ddl, commits, runsInPath } = this
+    const movesNames = this.#movesNames
     const none = tables.size + inserts.size + rows.length === 0 && this.#opaque === null
-    if (none && !ddl && !commits && !movesNames) return writesNothing
+    if (none && !ddl && !commits && !movesNames && !runsInPath) return writesNothing
     return {
       tables: [...tables],
       rows: distinct(rows.filter(({ relation }) => !tables.has(relation))),
@@ -103,6 +117,7 @@ export class Findings {
       ddl,
       commits,
       movesNames,
+      runsInPath,
     }
   }
 }

@@ -1,3 +1,4 @@
+export type { Setting } from './settings.ts'
 export { definitionsChanged, WriteSet } from './write-set.ts'
 export { type WriteAs, Writings } from './writings.ts'
 export type { WrittenValues } from './written.ts'

@@ -1,12 +1,14 @@
 /** Judges what statements write: looks at them, and then at all that they set off (see ../writing.ts). */
-import type { ParamRef, ParseResult } from 'libpg-query'
+import type { Node, ParamRef, ParseResult } from 'libpg-query'
 import type { Catalogue, Relation } from '../../catalogue/index.ts'
+import { kindOf } from '../reading/nodes.ts'
 import { forEachPart } from '../tree.ts'
 import type { WriteContext, Writes } from '../writing.ts'
 import { Findings, type Path, storedNames, type Task, type Texts } from './findings.ts'
 import { onChange } from './relations.ts'
 import { onCall } from './routines.ts'
 import type { Places } from './rows.ts'
+import { callsRunOnce } from './settings.ts'
 import { onStatement, walk } from './statements.ts'
 
 export type Statements = NonNullable<ParseResult['stmts']>
@@ -16,25 +18,35 @@ export function judgeWrites(
   statements: Statements,
   context: WriteContext,
   texts: Texts,
-  literalAt: Places['literalAt'] = () => undefined,
+  literalAt?: Places['literalAt'],
 ): Writes {
   const { catalogue, searchPath: path } = context
   const found = new Findings(context, texts)
   let uses: Uses | null = null
   const places: Places = {
-    literalAt,
+    literalAt: literalAt ?? (() => undefined),
+    isText: literalAt !== undefined,
     standsOnce(parameter) {
       uses ??= usesOfParameters(statements)
       return uses.get(parameter) === 1
     },
   }
-  for (const { stmt } of statements) if (stmt) onStatement(found, stmt, { names: path, path, places })
-  if (found.movesNames && statements.length > 1)
-    found.opaque('one of the statements may set the search_path of those behind it')
+  for (const { stmt } of statements) {
+    if (!stmt) continue
+    if (found.hasMoved && looksForNames(stmt))
+      found.opaque('one of the statements may set the search_path of those behind it')
+    const once = 'SelectStmt' in stmt ? callsRunOnce(stmt.SelectStmt) : undefined
+    onStatement(found, stmt, { names: path, path, places, ...(once && { once }) })
+  }
   if (statements.length > 0) runsAnywhere(found, catalogue, context)
   for (let task = found.next(); task; task = found.next()) look(found, task)
+  if (found.hasMoved && found.runsInPath)
+    found.opaque('what it calls may look for names in a search_path that is set meanwhile')
   return found.writes()
 }
+
+const looksForNames = (statement: Node): boolean =>
+  !['TransactionStmt', 'VariableSetStmt', 'VariableShowStmt'].includes(kindOf(statement)[0])
 
 function look(found: Findings, task: Task): void {
   switch (task.does) {

@@ -31,6 +31,7 @@ export function onCall(
     found.opaque(`the search_path of ${called(routine)} depends on who calls it`)
     return
   }
+  if (routine.searchPath === null) found.runsInPath = true
   for (const text of body.texts) found.add({ does: 'run', text, names: own, path: own })
   if (body.tree) onTree(body.tree, own)
 }

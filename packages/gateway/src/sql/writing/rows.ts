@@ -12,6 +12,8 @@ export interface Places {
   literalAt(location: number): number | undefined
   /** A parameter that stands in several places may have the type that another of them gives it. */
   standsOnce(parameter: number): boolean
+  /** What else is constant in it is so in all texts that share the verdict; false: it stands for many texts. */
+  readonly isText: boolean
 }
 
 /** Rows beyond this are not counted one by one. */
@@ -93,10 +95,14 @@ function namesOf(infer: InferClause | undefined): string[] | null {
   )
 }
 
-/** How values are read. */
-interface Reading {
+/** Where types are found. */
+interface Types {
   readonly catalogue: Catalogue
   readonly path: Path
+}
+
+/** How values are read. */
+interface Reading extends Types {
   readonly places: Places
   /** A value is compared with the column as it is, or becomes the column's. */
   readonly by: 'comparison' | 'assignment'
@@ -141,7 +147,7 @@ function keyOf(reading: Reading, { name: column, type }: Column, written: Node):
 }
 
 /** `$1::int` is read as an int; 0: there is no cast. */
-function withoutCast({ catalogue, path }: Reading, written: Node): { value: Node; cast: Oid } {
+export function withoutCast({ catalogue, path }: Types, written: Node): { value: Node; cast: Oid } {
   if (!('TypeCast' in written)) return { value: written, cast: 0 }
   const { arg: value = written, typeName = {} } = written.TypeCast
   const [name = '', schema] = stringsOf(typeName.names ?? []).reverse()

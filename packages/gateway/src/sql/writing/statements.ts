@@ -25,11 +25,13 @@ import type {
 import { firstUserOid, type Relation } from '../../catalogue/index.ts'
 import { kindOf, stringsOf } from '../reading/nodes.ts'
 import { forEachPart } from '../tree.ts'
+import type { NamesMoved } from '../writing.ts'
 import { created, onDefinition } from './definitions.ts'
 import { type Change, type Event, type Findings, type Path, storedNames } from './findings.ts'
 import { routinesOf } from './names.ts'
 import { keepsKeys, referringTo } from './relations.ts'
 import { assignedColumns, conflictIsOnKey, insertedRows, matchedRow, type Places } from './rows.ts'
+import { movedByCall, movedBySet } from './settings.ts'
 
 /** How a statement stands. */
 export interface Place {
@@ -38,6 +40,8 @@ export interface Place {
   readonly path: Path
   /** It is the client's own: its parameters and literals tell values. */
   readonly places: Places | null
+  /** Calls in it that are run once, in their order, and nothing else. */
+  readonly once?: ReadonlySet<object>
 }
 
 type Handler = (found: Findings, node: never, place: Place) => void
@@ -65,6 +69,7 @@ const handlers: { readonly [kind: string]: Handler } = {
   },
   TransactionStmt: (found, { kind }: TransactionStmt) => {
     if (kind === 'TRANS_STMT_COMMIT' || kind === 'TRANS_STMT_PREPARE') found.commits = true
+    if (takeBack.has(kind)) found.moves('back')
     if (kind !== 'TRANS_STMT_COMMIT_PREPARED') return
     found.commits = true
     found.opaque('COMMIT PREPARED does not tell what the transaction has written')
@@ -78,11 +83,15 @@ const handlers: { readonly [kind: string]: Handler } = {
     found.opaque('CALL runs a procedure that is not looked into')
   },
   ExecuteStmt: found => found.opaque('EXECUTE runs a statement that is known by its name only'),
-  VariableSetStmt: (found, { kind, name }: VariableSetStmt, place) => {
-    if (kind === 'VAR_RESET_ALL' || movesPath(name)) moves(found, place)
+  VariableSetStmt: (found, node: VariableSetStmt, { places }) => {
+    moves(found, movedBySet(node, places ?? unplaced), places)
   },
-  DiscardStmt: (found, _node, place) => moves(found, place),
+  DiscardStmt: (found, _node, { places }) => moves(found, 'unknown', places),
 }
+
+const takeBack: ReadonlySet<string | undefined> = new Set(
+  ['COMMIT', 'PREPARE', 'ROLLBACK', 'ROLLBACK_TO'].map(kind => `TRANS_STMT_${kind}`),
+)
 
 export function onStatement(found: Findings, statement: Node, place: Place): void {
   const [kind, node] = kindOf(statement)
@@ -184,7 +193,11 @@ function change(
       const rows = (places && rowsOf?.(relation, places)) ?? null
       found.add({ does: 'change', relation, event, only, columns, rows, path })
     } else if (relation === 'unknown') found.opaque(`"${name?.relname}" is not known`)
-    else if (relation === 'system' && name?.relname !== 'pg_settings') found.ddl = true
+    else if (relation === 'system') {
+      // A rule of this view makes it a set_config.
+      if (name?.relname === 'pg_settings') moves(found, 'unknown', places)
+      else found.ddl = true
+    }
 }
 
 function onInsert(found: Findings, node: InsertStmt, place: Place): void {
@@ -253,25 +266,25 @@ function onRefresh(found: Findings, { relation = {} }: RefreshMatViewStmt, place
       found.add({ does: 'run', text: view.refresh, names: storedNames, path })
 }
 
-function onFuncCall(found: Findings, node: FuncCall, place: Place): void {
-  const { names, path } = place
+function onFuncCall(found: Findings, node: FuncCall, { names, once, path, places }: Place): void {
   const { funcname = [], args = [], agg_order: order = [], agg_within_group: within } = node
   const name = stringsOf(funcname)
-  if (name.at(-1) === 'set_config' && movesPath(textOf(args[0]))) moves(found, place)
+  if (name.at(-1) === 'set_config')
+    moves(found, movedByCall(found, node, names, places ?? unplaced, once?.has(node) ?? false), places)
   const routines = routinesOf(found.catalogue, names, name, args.length + (within ? order.length : 0))
   for (const routine of routines) found.add({ does: 'call', routine, path })
   if (routines.length === 0 && !isType(found, name, names))
     found.opaque(`the function "${name.join('.')}" is not known`)
 }
 
-/** Parameters that change what names mean; undefined for a name that is not told. */
-const movesPath = (parameter: string | undefined): boolean =>
-  parameter === undefined || /^(?:search_path|role|session_authorization)$/i.test(parameter)
-
-function moves(found: Findings, { places }: Place): void {
-  if (places) found.movesNames = true
+function moves(found: Findings, how: NamesMoved | null, places: Places | null): void {
+  if (how === null) return
+  if (places) found.moves(how)
   else found.opaque('a function that it calls sets the search_path on its way')
 }
+
+/** Of what is not the client's own text. */
+const unplaced: Places = { literalAt: () => undefined, standsOnce: () => false, isText: false }
 
 /** mytype(x) is a cast. */
 const isType = ({ catalogue }: Findings, name: readonly string[], path: Path): boolean => {
@@ -284,6 +297,3 @@ function maybeCall(found: Findings, field: Node | undefined, { names, path }: Pl
   for (const routine of routinesOf(found.catalogue, names, stringsOf([field]), 1))
     if (routine.oid >= firstUserOid) found.add({ does: 'call', routine, path })
 }
-
-const textOf = (node: Node | undefined): string | undefined =>
-  node && 'A_Const' in node ? node.A_Const.sval?.sval : undefined

@@ -270,3 +270,92 @@ describe('the key of a row is what PostgreSQL makes of a parameter', () => {
     expect(ask('update t set n = $1 where id = $1').writes.tables).toEqual([numbers.oid])
   })
 })
+
+describe('what is set for the transaction', () => {
+  const binary = (text: string) => new TextEncoder().encode(text)
+  const config = (...args: string[]) => `select set_config(${args.join(', ')})`
+  const path = (value: string) => [['search_path', value]]
+
+  function setBy(sql: string, parameters: (string | Uint8Array | null)[] = [], type = 0) {
+    const bytes = new TextEncoder().encode(sql)
+    const { movesNames } = ask(sql).writes
+    if (typeof movesNames !== 'object' || movesNames === null) return movesNames
+    const values = { parameter: (n: number) => parameters[n - 1] ?? null, parameterType: () => type }
+    return writings.setBy(movesNames, bytes, 0, bytes.length, values)
+  }
+
+  test.each([
+    ['set local search_path = tenant, "B c"', path('"tenant", "B c"')],
+    [`set local search_path to 'a, b', 'it''s'`, path('"a, b", "it\'s"')],
+    [`set local search_path = ''`, path('""')],
+    ['set local role editor', [['role', 'editor']]],
+    [`set local role 'Editor'`, [['role', 'Editor']]],
+    [config(`'search_path'`, `'a, "B"'`, 'true'), path('a, "B"')],
+    [config(`'Search_Path'`, `'a'::text`, 'true'), path('a')],
+    ["begin; set local role a; select set_config('app.x', 'y', true)", 'opaque'],
+    ["select set_config('app.x', 'y', true); set local role a", [['role', 'a']]],
+    ["select set_config('app.x', 'role', true), set_config('role', 'x', true)", [['role', 'x']]],
+    ["set local statement_timeout = 0; select set_config('app.x', 'y', true)", null],
+    ['rollback', 'back'],
+    ['rollback to s', 'back'],
+    ['commit and chain', 'back'],
+    ['release s', null],
+    ['set local search_path to default', 'unknown'],
+    ['set local search_path = 1', 'unknown'],
+    ['set local session authorization a', 'unknown'],
+    ['set search_path = a', 'unknown'],
+    ['reset role', 'unknown'],
+    ['reset all', 'unknown'],
+    ['discard all', 'unknown'],
+    ['set local role a; rollback', 'unknown'],
+    [config(`'role'`, `'a'`, 'false'), 'unknown'],
+    [config(`'role'`, `'a' || 'b'`, 'true'), 'unknown'],
+    [config(`'role'`, 'null', 'true'), 'unknown'],
+    [config(`'role'`, `'a\\b'`, 'true'), 'unknown'],
+    [config(`'ro' || 'le'`, `'a'`, 'true'), 'unknown'],
+    [config(`'role_'::varchar(4)`, `'a'`, 'true'), 'unknown'],
+    [`${config(`'role'`, `'a'`, 'true')} where false`, 'unknown'],
+    [`${config(`'role'`, `'a'`, 'true')}, 1`, 'unknown'],
+    [`select case when true then set_config('role', 'a', true) end`, 'unknown'],
+    [`explain ${config(`'role'`, `'a'`, 'true')}`, null],
+    [`explain analyze ${config(`'role'`, `'a'`, 'true')}`, 'unknown'],
+  ])('%s → %j', (sql, expected) => {
+    if (expected === 'opaque') expect(ask(sql).writes.opaque).not.toBeNull()
+    else expect(setBy(sql)).toEqual(expected)
+  })
+
+  test.each<[type: number, value: string | Uint8Array | null, expected: object | string]>([
+    [0, 'a, "B"', path('a, "B"')],
+    [text, binary('größe'), path('größe')],
+    [1043, 'a', path('a')],
+    [int4, '07', 'unknown'],
+    [1042, 'a ', 'unknown'],
+    [0, null, 'unknown'],
+  ])('by a parameter of type %s: %j → %j', (type, value, expected) => {
+    expect(setBy(config(`'search_path'`, '$1', 'true'), [value], type)).toEqual(expected)
+  })
+
+  test('by parameters that say which', () => {
+    const sql = 'select set_config($1, $2, true), set_config($3, $4, true)'
+    expect(setBy(sql, ['app.x', 'y', 'ROLE', 'a'])).toEqual([['role', 'a']])
+    expect(setBy(sql, ['app.x', 'y', null, 'a'])).toBe('unknown')
+  })
+
+  test('is of this very text, whichever was read before', () => {
+    for (const value of ['a', 'b', 'a']) {
+      expect(setBy(`set local search_path = '${value}'`)).toEqual(path(`"${value}"`))
+      expect(setBy(`set local search_path = E'${value}'`)).toEqual(path(`"${value}"`))
+      expect(setBy(config(`'search_path'`, `$$${value}$$`, 'true'))).toEqual(path(value))
+      expect(setBy(`${config(`'app.x'`, `'${value}'`, 'true')}; set local role 'r'`)).toEqual([['role', 'r']])
+      expect(setBy(`${config(`'search_path'`, `'${value}'`, 'true')}; set local role 'r'`)).toEqual([
+        ['search_path', value],
+        ['role', 'r'],
+      ])
+    }
+  })
+
+  test('is not known of a text that is known by its shape only', () => {
+    const list = Array.from({ length: 5_000 }, (_, n) => `'${n}'`)
+    expect(setBy(`set local search_path = ${list.join(', ')}`)).toBe('unknown')
+  })
+})

@@ -16,9 +16,17 @@ import { Forms } from '../forms.ts'
 import type { Parser } from '../parser.ts'
 import type { StatementPlan } from '../plan.ts'
 import { Shape } from '../shape.ts'
-import { type WriteContext, type Writes, type Written, writesNothing } from '../writing.ts'
+import {
+  type NameSetting,
+  type Said,
+  type WriteContext,
+  type Writes,
+  type Written,
+  writesNothing,
+} from '../writing.ts'
 import { judgeWrites } from './judge.ts'
 import type { Places } from './rows.ts'
+import { type Setting, settingsOf } from './settings.ts'
 import { sqlOfShape } from './shape-sql.ts'
 import { type WrittenValues, writtenBy } from './written.ts'
 
@@ -42,7 +50,8 @@ interface Known {
 export class Writings {
   readonly #parser: Pick<Parser, 'parse' | 'parsePlpgsql' | 'busy'>
   readonly #plans = new WeakMap<StatementPlan, Known>()
-  readonly #forms = new Forms<Writes>(parsedBytes)
+  /** With the plan: it has the names of settings, which are literals, too. */
+  readonly #forms = new Forms<{ readonly plan: StatementPlan; readonly writes: Writes }>(parsedBytes)
   readonly #shape = new Shape(parsedBytes)
   #catalogue: Catalogue | null = null
 
@@ -74,7 +83,7 @@ export class Writings {
       plan.statements < 0 || text.length > parsedBytes
         ? this.#ofShape(plan, text, context)
         : this.#ofText(plan, text, context)
-    if (!this.#parser.busy) this.#keep(plan, context, dependsOnLiterals(writes) ? null : writes)
+    if (!this.#parser.busy) this.#keep(plan, context, dependsOnText(writes) ? null : writes)
     return writes
   }
 
@@ -86,13 +95,29 @@ export class Writings {
     end: number,
     values: Pick<WrittenValues, 'parameter' | 'parameterType'>,
   ): Written {
+    if (dependsOnText(writes)) this.#forms.literals.read(bytes, start, end)
+    return writtenBy(writes, this.#valuesOf(values))
+  }
+
+  /** What it has set for its transaction, for these values and the literals of this text. */
+  setBy(
+    settings: readonly NameSetting[],
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    values: Pick<WrittenValues, 'parameter' | 'parameterType'>,
+  ): readonly Setting[] | 'unknown' {
+    this.#forms.literals.read(bytes, start, end)
+    return settingsOf(settings, this.#valuesOf(values))
+  }
+
+  #valuesOf(values: Pick<WrittenValues, 'parameter' | 'parameterType'>): WrittenValues {
     const { literals } = this.#forms
-    if (dependsOnLiterals(writes)) literals.read(bytes, start, end)
-    return writtenBy(writes, {
+    return {
       literal: place => literals.value(place),
       parameter: number => values.parameter(number),
       parameterType: number => values.parameterType(number),
-    })
+    }
   }
 
   #keep(plan: StatementPlan, { catalogue, key }: WriteAs, verdict: Writes | null): void {
@@ -111,9 +136,9 @@ export class Writings {
     }
     const verdicts = this.#forms.of(text, 0, text.length)
     const known = verdicts?.get(context.key)
-    if (known) return known
+    if (known?.plan === plan) return known.writes
     const writes = this.#ofText(plan, text, context)
-    if (!this.#parser.busy) verdicts?.set(context.key, writes)
+    if (!this.#parser.busy) verdicts?.set(context.key, { plan, writes })
     return writes
   }
 
@@ -144,8 +169,12 @@ export class Writings {
   }
 }
 
-const dependsOnLiterals = ({ rows }: Writes): boolean =>
-  rows.some(({ key }) => key.some(({ value }) => 'literal' in value))
+/** On more of it than its plan tells. */
+const dependsOnText = ({ movesNames, rows }: Writes): boolean =>
+  rows.some(({ key }) => key.some(({ value }) => 'literal' in value)) ||
+  (typeof movesNames === 'object' && (movesNames?.some(({ value }) => !value?.every(isParameter)) ?? false))
+
+const isParameter = (said: Said) => 'parameter' in said
 
 const unread = ({ changesSchema }: StatementPlan): Writes => ({
   ...writesNothing,
