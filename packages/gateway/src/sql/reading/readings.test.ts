@@ -100,6 +100,16 @@ test('declared types of parameters count', () => {
   expect(verdictOn('select of($1)', as(), [1700])).toMatchObject({ cacheable: false })
 })
 
+test('databases take turns, and what is known of the one outlives a question to the other', async () => {
+  const { parse, as, verdictOn } = line()
+  const other = await read()
+  for (const id of [1, 2]) {
+    verdictOn(`select * from t where id = ${id}`)
+    verdictOn(`select * from t where id = ${id}`, as({ catalogue: other }))
+  }
+  expect(parse).toHaveBeenCalledTimes(2)
+})
+
 test('a verdict holds for its search_path, role and catalogue', async () => {
   const { parse, verdictOn, as } = line()
   const sql = 'select * from t'

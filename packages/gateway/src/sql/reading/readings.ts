@@ -2,14 +2,15 @@
  * Verdicts by form, bounded in number: for each text that a client sends, a look-up; for a new one, PostgreSQL's parser and
  * the analysis.
  *
- * A verdict holds for one form, one search_path, one role, the parameters' types, and one catalogue: when that is another,
- * all are forgotten.
+ * A verdict holds for one form, one search_path, one role, the parameters' types, and one catalogue: what is known by it
+ * goes with it. Databases have one each, and take turns.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { Catalogue, Oid } from '../../catalogue/index.ts'
 import { Forms } from '../forms.ts'
 import type { Dependencies, NotCacheable, ReadContext, ValueAt, Verdict } from '../reading.ts'
 import type { Parse } from './analysis.ts'
+import type { Literals } from './literals.ts'
 import { dependenciesOf, verdictOf } from './verdict.ts'
 
 /** As with plans: to parse more would hold up others. */
@@ -61,8 +62,9 @@ const isLiteral = (place: ValueAt) => 'literal' in place
 export class Readings {
   readonly #parse: Parse
   readonly #isBusy: () => boolean
-  readonly #forms = new Forms<Verdict>(parsedBytes)
-  #catalogue: Catalogue | null = null
+  readonly #formsBy = new WeakMap<Catalogue, Forms<Verdict>>()
+  /** Of the text that was asked about last. */
+  #literals: Literals | null = null
   #found: Verdict = unreadable
 
   /** @param parser of sql/parser.ts */
@@ -114,7 +116,7 @@ export class Readings {
   dependencies(parameter: (number: number) => string | Uint8Array | null): Dependencies | NotCacheable {
     const verdict = this.#found
     if (!verdict.cacheable) return verdict
-    return dependenciesOf(verdict, { literal: place => this.#forms.literals.value(place), parameter })
+    return dependenciesOf(verdict, { literal: place => this.#literals?.value(place) ?? null, parameter })
   }
 
   #find(
@@ -125,11 +127,8 @@ export class Readings {
     parameterTypes: readonly Oid[],
     readsNew: boolean,
   ): Verdict {
-    if (context.catalogue !== this.#catalogue) {
-      this.#forms.clear()
-      this.#catalogue = context.catalogue
-    }
-    const forms = this.#forms
+    const forms = this.#formsOf(context.catalogue)
+    this.#literals = forms.literals
     const verdicts = readsNew ? forms.of(bytes, start, end) : forms.ofSeen(bytes, start, end)
     if (verdicts === null) return tooLong
     if (verdicts === 'new') return notReadYet
@@ -143,10 +142,19 @@ export class Readings {
     const statements = this.#parse(text.toString('utf8'))
     const verdict = statements
       ? verdictOf(statements, context, parameterTypes, this.#parse, {
-          literalAt: location => this.#forms.literals.at(location),
+          literalAt: location => forms.literals.at(location),
         })
       : refused
     verdicts.set(key, verdict)
     return verdict
+  }
+
+  #formsOf(catalogue: Catalogue): Forms<Verdict> {
+    let forms = this.#formsBy.get(catalogue)
+    if (!forms) {
+      forms = new Forms(parsedBytes)
+      this.#formsBy.set(catalogue, forms)
+    }
+    return forms
   }
 }
