@@ -8,6 +8,9 @@ import { type RawClient, rawClient } from '../../support/raw-client.ts'
 const database = await freshDatabase()
 const read = 'select * from t where id = 7'
 
+/** The machine may be busy. */
+const patience = { timeout: 10_000 }
+
 let early: RawClient
 let late: RawClient
 beforeEach(async () => {
@@ -20,7 +23,7 @@ beforeEach(async () => {
     RawClient,
     RawClient,
   ]
-  await expect.poll(() => isKept()).toBe(true)
+  await expect.poll(isKept, patience).toBe(true)
   return async () => {
     for (const client of [early, late]) client.destroy()
     await gateway[Symbol.asyncDispose]()
@@ -50,7 +53,7 @@ test.each([
     await early.ready()
     expect(await runs(early, name)).toEqual(['2', 'D(7,seven)', 'C(SELECT 1)', 'Z I'])
     await late.query('alter table t add w int')
-    await expect.poll(() => isKept()).toBe(true)
+    await expect.poll(isKept, patience).toBe(true)
     expect(await runs(early, name)).toEqual(['E 0A000', 'Z I'])
   },
 )
@@ -59,7 +62,7 @@ test('a statement that was prepared on another search_path is refused, if it mea
   early.send(parse('s', read), describes('S', 's'), sync())
   await early.ready()
   for (const client of [early, late]) await client.query('set search_path = other')
-  await expect.poll(() => isKept()).toBe(true)
+  await expect.poll(isKept, patience).toBe(true)
   expect(await runs(early)).toEqual(['E 0A000', 'Z I'])
 })
 
