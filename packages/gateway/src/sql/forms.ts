@@ -42,10 +42,6 @@ export class Forms<Known> {
     return form ? this.#use(form) : 'new'
   }
 
-  clear(): void {
-    this.#forms.clear()
-  }
-
   #use({ known }: Form<Known>): Map<string, Known> {
     if (known.size >= mostContexts) known.clear()
     return known

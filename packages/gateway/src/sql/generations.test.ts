@@ -32,11 +32,4 @@ describe('what was used lately', () => {
       }),
     )
   })
-
-  test('is nothing after all is cleared', () => {
-    const known = new Generations<number, string>(2)
-    for (const key of [1, 2, 3]) known.set(key, 'x')
-    known.clear()
-    expect([known.size, known.get(3)]).toEqual([0, undefined])
-  })
 })

@@ -47,12 +47,6 @@ export class Generations<Key, Value> {
     this.#add(key, value)
   }
 
-  clear(): void {
-    this.#young = new Map()
-    this.#old = new Map()
-    this.#weight = 0
-  }
-
   #add(key: Key, value: Value): void {
     const weight = this.#weigh(value)
     if (this.#weight + weight > this.#most / 2) {

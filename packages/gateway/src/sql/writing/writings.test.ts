@@ -108,6 +108,15 @@ describe('a verdict is found again', () => {
     expect(ask('delete from t where n in (1, 2, 3, 4) and id = 5').with().rows[0]?.key).toEqual(['5'])
   })
 
+  test('where databases take turns, too', () => {
+    const inAnother = { ...inPublic, catalogue: new Catalogue({ ...nothing, types, relations: [others] }) }
+    for (const sql of ['update t set n = 0', 'delete from t where id = 7']) {
+      const { writes } = ask(sql)
+      ask(sql, inAnother)
+      expect(ask(sql).writes).toBe(writes)
+    }
+  })
+
   test('not on another search_path, nor for another catalogue', () => {
     const tables = (as: WriteAs) => ask('update t set n = 0', as).writes.tables
     expect(tables(inPublic)).toEqual([numbers.oid])

@@ -15,6 +15,7 @@ import type { Catalogue } from '../../catalogue/index.ts'
 import { Forms } from '../forms.ts'
 import type { Parser } from '../parser.ts'
 import type { StatementPlan } from '../plan.ts'
+import { Literals } from '../reading/literals.ts'
 import { Shape } from '../shape.ts'
 import {
   type NameSetting,
@@ -41,19 +42,20 @@ export interface WriteAs extends WriteContext {
   readonly key: string
 }
 
+/** What is known by one catalogue, and goes with it. */
 interface Known {
-  readonly catalogue: Catalogue
-  /** Null: it depends on the text's literals. */
-  readonly verdicts: Map<string, Writes | null>
+  /** By context; null: it depends on the text's literals. */
+  readonly plans: WeakMap<StatementPlan, Map<string, Writes | null>>
+  /** With the plan: it has the names of settings, which are literals, too. */
+  readonly forms: Forms<{ readonly plan: StatementPlan; readonly writes: Writes }>
 }
 
 export class Writings {
   readonly #parser: Pick<Parser, 'parse' | 'parsePlpgsql' | 'busy'>
-  readonly #plans = new WeakMap<StatementPlan, Known>()
-  /** With the plan: it has the names of settings, which are literals, too. */
-  readonly #forms = new Forms<{ readonly plan: StatementPlan; readonly writes: Writes }>(parsedBytes)
+  /** Databases have a catalogue each, and take turns. */
+  readonly #known = new WeakMap<Catalogue, Known>()
+  readonly #literals = new Literals(parsedBytes)
   readonly #shape = new Shape(parsedBytes)
-  #catalogue: Catalogue | null = null
 
   constructor(parser: Pick<Parser, 'parse' | 'parsePlpgsql' | 'busy'>) {
     this.#parser = parser
@@ -73,17 +75,17 @@ export class Writings {
     context: WriteAs,
     utf8: boolean = true,
   ): Writes {
-    const known = this.#plans.get(plan)
-    const verdict = known?.catalogue === context.catalogue ? known.verdicts.get(context.key) : undefined
+    const known = this.#knownBy(context.catalogue)
+    const verdict = known.plans.get(plan)?.get(context.key)
     if (verdict) return verdict
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
     if (text.length > readBytes || !(isAscii(text) || (utf8 && isUtf8(text)))) return unread(plan)
-    if (verdict === null) return this.#byForm(plan, text, context)
+    if (verdict === null) return this.#byForm(known, plan, text, context)
     const writes =
       plan.statements < 0 || text.length > parsedBytes
         ? this.#ofShape(plan, text, context)
         : this.#ofText(plan, text, context)
-    if (!this.#parser.busy) this.#keep(plan, context, dependsOnText(writes) ? null : writes)
+    if (!this.#parser.busy) keep(known, plan, context, dependsOnText(writes) ? null : writes)
     return writes
   }
 
@@ -95,7 +97,7 @@ export class Writings {
     end: number,
     values: Pick<WrittenValues, 'parameter' | 'parameterType'>,
   ): Written {
-    if (dependsOnText(writes)) this.#forms.literals.read(bytes, start, end)
+    if (dependsOnText(writes)) this.#literals.read(bytes, start, end)
     return writtenBy(writes, this.#valuesOf(values))
   }
 
@@ -107,34 +109,29 @@ export class Writings {
     end: number,
     values: Pick<WrittenValues, 'parameter' | 'parameterType'>,
   ): readonly Setting[] | 'unknown' {
-    this.#forms.literals.read(bytes, start, end)
+    this.#literals.read(bytes, start, end)
     return settingsOf(settings, this.#valuesOf(values))
   }
 
   #valuesOf(values: Pick<WrittenValues, 'parameter' | 'parameterType'>): WrittenValues {
-    const { literals } = this.#forms
     return {
-      literal: place => literals.value(place),
+      literal: place => this.#literals.value(place),
       parameter: number => values.parameter(number),
       parameterType: number => values.parameterType(number),
     }
   }
 
-  #keep(plan: StatementPlan, { catalogue, key }: WriteAs, verdict: Writes | null): void {
-    let known = this.#plans.get(plan)
-    if (known?.catalogue !== catalogue || known.verdicts.size >= mostContexts) {
-      known = { catalogue, verdicts: new Map() }
-      this.#plans.set(plan, known)
+  #knownBy(catalogue: Catalogue): Known {
+    let known = this.#known.get(catalogue)
+    if (!known) {
+      known = { plans: new WeakMap(), forms: new Forms(parsedBytes) }
+      this.#known.set(catalogue, known)
     }
-    known.verdicts.set(key, verdict)
+    return known
   }
 
-  #byForm(plan: StatementPlan, text: Buffer, context: WriteAs): Writes {
-    if (context.catalogue !== this.#catalogue) {
-      this.#forms.clear()
-      this.#catalogue = context.catalogue
-    }
-    const verdicts = this.#forms.of(text, 0, text.length)
+  #byForm({ forms }: Known, plan: StatementPlan, text: Buffer, context: WriteAs): Writes {
+    const verdicts = forms.of(text, 0, text.length)
     const known = verdicts?.get(context.key)
     if (known?.plan === plan) return known.writes
     const writes = this.#ofText(plan, text, context)
@@ -143,7 +140,7 @@ export class Writings {
   }
 
   #ofText(plan: StatementPlan, text: Buffer, context: WriteAs): Writes {
-    const { literals } = this.#forms
+    const literals = this.#literals
     literals.read(text, 0, text.length)
     const literalAt = literals.failed ? undefined : (location: number) => literals.at(location)
     return this.#judge(plan, text.toString(), context, literalAt)
@@ -167,6 +164,15 @@ export class Writings {
       throw error
     }
   }
+}
+
+function keep({ plans }: Known, plan: StatementPlan, { key }: WriteAs, verdict: Writes | null): void {
+  let verdicts = plans.get(plan)
+  if (!verdicts || verdicts.size >= mostContexts) {
+    verdicts = new Map()
+    plans.set(plan, verdicts)
+  }
+  verdicts.set(key, verdict)
 }
 
 /** On more of it than its plan tells. */
