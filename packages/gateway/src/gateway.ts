@@ -176,6 +176,10 @@ export class Gateway {
       else backend.close()
       return used
     })
+    this.#endIfDrained()
+  }
+
+  #endIfDrained(): void {
     if (this.#draining && this.#clients.size === 0) this.#onDrained()
   }
 
@@ -226,6 +230,7 @@ export class Gateway {
       onEnd: session => {
         backend.leave(place)
         this.#clients.delete(session)
+        this.#endIfDrained()
         this.#keys.remove(session)
         this.#surroundings.clock.after(lingerMs, () => session.destroy())
       },
