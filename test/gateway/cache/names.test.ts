@@ -32,6 +32,8 @@ await database.query(`
   ${tables.join('')}
   create schema authorization ${seven} create table t (id int primary key, v int not null);
   create function adds() returns int language plpgsql as 'begin ${write}; return 1; end';
+  create function looks() returns int immutable language sql return 1;
+  create function tenant_7.looks() returns int language plpgsql as 'begin ${write}; return 1; end';
   create function on_insert() returns trigger language plpgsql as 'begin ${write}; return null; end';
   create table defers (x int);
   create constraint trigger adds after insert on defers deferrable initially deferred
@@ -224,6 +226,16 @@ describe.each([
     ['are set for the session', 'Tenant "8"', ['begin', to8.replace('local ', ''), write, 'commit']],
     ['hold for nothing', 'public', [to8, write]],
     ['hold for nothing, sent at once', 'public', [[query(to8), query(write)]]],
+    [
+      'are on their way',
+      'tenant_7',
+      [[query('begin'), query('set local search_path = tenant_7'), query('select looks()')], 'commit'],
+    ],
+    [
+      'are on their way in one text',
+      'tenant_7',
+      [[query('begin; set local search_path = tenant_7'), ...run('select looks()'), sync()], 'commit'],
+    ],
     ['are met by what is deferred', 'Tenant "8"', ['begin', 'insert into defers values (1)', to8, 'commit']],
     [
       'are met by a cursor',

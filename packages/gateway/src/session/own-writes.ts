@@ -128,6 +128,12 @@ export class OwnWrites {
     this.#parts.push({ exchange: 0, set, locals: noLocals, runsInPath: false })
   }
 
+  /** What is sent next may stand in a transaction that has set names of its own: they are not what the client wants. */
+  get movesNames(): boolean {
+    const { locals = noLocals } = this.#parts.at(-1) ?? {}
+    return locals.length > 0
+  }
+
   /**
    * A statement is about to be sent.
    *

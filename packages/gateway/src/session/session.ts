@@ -1006,7 +1006,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     end: number,
   ): void {
     if (!statement) this.#traces.onUnknown()
-    if (this.#options.notes === null || this.#reads?.readsOnly) return
+    if (this.#options.notes === null || this.#readsOnly) return
     const text = statement && textOf(statement)
     let types: readonly number[] | null = null
     this.#noteWrites(Session.#context.exchange, {
@@ -1020,6 +1020,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     })
   }
 
+  /** What is being sent does nothing but read: in the names in which it was looked up. */
+  get #readsOnly(): boolean {
+    return this.#reads?.readsOnly === true && !this.#writes?.movesNames
+  }
+
   /** What is being sent may write. */
   #noteWrites(exchange: Exchange, sent: Sent): void {
     const { notes } = this.#options
@@ -1028,7 +1033,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
       this.#writes = null
       return
     }
-    if (this.#reads?.readsOnly) return
+    if (this.#readsOnly) return
     const isInBlock = this.#server?.pipeline.status === 'T'
     this.#writes ??= new OwnWrites(notes, this.#asks, isInBlock)
     const wants = this.#wantsThen
