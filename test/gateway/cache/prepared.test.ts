@@ -1,5 +1,5 @@
 /** Who has prepared a statement knows what its columns are: no answer is given to it that has others. */
-import { bind, describe as describes, execute, parse, sync } from '@sluice/wire'
+import { bind, describe as describes, execute, parse, query, sync } from '@sluice/wire'
 import { beforeEach, expect, test } from 'vitest'
 import { byAge, startCachingGateway } from '../../support/caching-gateway.ts'
 import { freshDatabase } from '../../support/postgres.ts'
@@ -55,6 +55,29 @@ test.each([
     await late.query('alter table t add w int')
     await expect.poll(isKept, patience).toBe(true)
     expect(await runs(early, name)).toEqual(['E 0A000', 'Z I'])
+  },
+)
+
+test.each(['set local search_path = third', 'alter table t add w int'])(
+  'what a statement means behind "begin; %s" that is on its way is said to nobody else',
+  async change => {
+    await database.query(
+      'create schema if not exists third; create table if not exists third.t (id int, w int)',
+    )
+    early.send(
+      query('begin'),
+      query(change),
+      parse('s', read),
+      describes('S', 's'),
+      sync(),
+      query('rollback'),
+    )
+    for (let ready = 0; ready < 4; ready++) await early.ready()
+    for (const client of [late, early]) {
+      client.send(parse('', read), describes('S', ''), sync())
+      expect(await client.ready()).toEqual(['1', 't', 'T(id,v)', 'Z I'])
+    }
+    await database.query('drop schema third cascade')
   },
 )
 

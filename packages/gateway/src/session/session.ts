@@ -973,7 +973,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #describing(statement: Statement | Unnamed): ((answer: readonly Uint8Array[]) => void) | null {
     const wants = this.#wantsThen
     if (this.#options.reads === null || wants === null || this.#traces.pins.length > 0) return null
-    if (this.#server?.pipeline.status !== 'I' || this.#open?.executes) return null
+    // What is in flight may have begun a transaction, and set names in it.
+    if (this.#inFlight !== 1 || this.#server?.pipeline.status !== 'I' || this.#open?.executes) return null
     this.#reads ??= new CachedReads(this.#options.reads, this.#asks)
     return this.#reads.describing(textOf(statement), wants, this.#told)
   }
