@@ -161,11 +161,11 @@ test('a refresh asks with the settings and the role of the clients whose answer 
   growStale()
   // The only connection has what another client wants.
   await b.query(`set timezone = 'UTC'; select 1`)
-  await a.query(letters)
-  await refreshed()
   const asked = line.origin.count(letters)
-  expect(await a.query(letters)).toEqual(answer('03.01.2026 12:04:05 JST', 'sent'))
-  expect(line.origin.count(letters)).toBe(asked)
+  expect(await a.query(letters)).toEqual(answer('02.01.2026 12:04:05 JST', 'sent'))
+  // As soon as that client does not need it any more.
+  await line.untilHeard(a, letters, answer('03.01.2026 12:04:05 JST', 'sent'))
+  expect(line.origin.count(letters)).toBe(asked + 1)
   // What it has set there is nobody else's.
   expect(await b.query('select count(*) from letters')).toEqual(answer(2, 'count'))
 })
