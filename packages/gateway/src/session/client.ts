@@ -8,7 +8,9 @@
  * that grows and is never written twice: parts that were taken stay as they are. A message that is too large to wait
  * for is taken in pieces, which go to the server or nowhere.
  */
-import { Bind, Close, Describe, Execute, FunctionCall, Parse, Query } from '@sluice/wire'
+import { Bind, Close, Describe, Execute, FunctionCall, Parse, parameterStatus, Query } from '@sluice/wire'
+import { isReported } from '../origin/start-path.ts'
+import type { Values } from '../origin/values.ts'
 import type { Socket } from '../transport/transport.ts'
 
 /** The most that waits before the client is not read any more, and a series goes on without its Sync. */
@@ -38,6 +40,9 @@ export class Client {
   /** The last word was said. */
   silent = false
 
+  /** What it was told last by ParameterStatus. */
+  told: Values
+
   readonly #socket: Socket
   /** `bytes` is a buffer of ours with room behind `end`. */
   #own = false
@@ -45,8 +50,9 @@ export class Client {
   #searched = 0
   #paused = false
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, told: Values) {
     this.#socket = socket
+    this.told = told
   }
 
   /** Bytes that wait. */
@@ -162,6 +168,14 @@ export class Client {
   /** False asks the server to pause. */
   say(bytes: Uint8Array): boolean {
     return this.gone || this.silent || this.#socket.write(bytes)
+  }
+
+  /** What this connection reports differently from what the client was told. */
+  tell(reported: Values): void {
+    if (reported === this.told) return
+    for (const [name, value] of reported.since(this.told))
+      if (isReported(name, reported)) this.say(parameterStatus(name, value))
+    this.told = reported
   }
 
   /** What was said is the last word. */

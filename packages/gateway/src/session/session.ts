@@ -33,7 +33,6 @@ import {
   FunctionCall,
   message,
   Parse,
-  parameterStatus,
   parseComplete,
   parseErrorFields,
   Query,
@@ -45,21 +44,18 @@ import type { Entry } from '../cache/entry.ts'
 import type { Fill, FillWaiter } from '../cache/fills.ts'
 import type { Outcome } from '../cache/status.ts'
 import type { AnswerSink, Exchange, TransactionStatus } from '../exchange/index.ts'
-import type { Listener } from '../origin/listener.ts'
 import { ask, type OwnAnswer } from '../origin/own-query.ts'
-import type { Pool, Waiter } from '../origin/pool.ts'
+import type { Waiter } from '../origin/pool.ts'
 import type { Refusal } from '../origin/refusal.ts'
 import { replay, setConfig } from '../origin/replay.ts'
 import { type Holder, LastWords, type ServerConnection } from '../origin/server-connection.ts'
-import { isReported } from '../origin/start-path.ts'
 import { makeStatement, type Statement } from '../origin/statement.ts'
-import type { Suspects } from '../origin/suspects.ts'
 import { Values } from '../origin/values.ts'
 import { deallocatesOnly, Needs, type StatementPlan, Touches } from '../sql/plan.ts'
 import type { Socket, SocketHandler } from '../transport/transport.ts'
 import { Asker } from './asking.ts'
 import { BoundValues } from './bound-values.ts'
-import { answerTo, CachedReads, inOwnSession, inTransaction, type ReadCache } from './cached-reads.ts'
+import { answerTo, CachedReads, inOwnSession, inTransaction } from './cached-reads.ts'
 import { Channels } from './channels.ts'
 import { Client, fullBytes, lengthAt } from './client.ts'
 import { describedBy } from './description.ts'
@@ -77,44 +73,17 @@ import {
 import { Loan } from './loan.ts'
 import { nameAt } from './name-at.ts'
 import { Names, type Unnamed } from './names.ts'
-import { OwnWrites, type Sent, type WriteNotes } from './own-writes.ts'
+import type { SessionOptions } from './options.ts'
+import { OwnWrites, type Sent } from './own-writes.ts'
 import { prepare, trim } from './prepare.ts'
 import { ReadUnit } from './read-unit.ts'
-import type { Refreshes } from './refreshes.ts'
 import { runsNext } from './runs-next.ts'
 import { type Context, inject, lend, ownText, passMessage, rewrittenNeeds, survey } from './series.ts'
 import { asJson, sayable, viewNamed, withoutCache } from './shown.ts'
 import { type Signal, sendSignals } from './signals.ts'
 import { Text, textOf } from './text.ts'
-import { type Place, Traces } from './traces.ts'
-
-/** What all sessions of one user in one database have in common: one object, for there may be many thousand of them. */
-export interface SessionOptions extends Place {
-  /** The gateway's. */
-  readonly version: string
-  readonly pool: Pool
-  readonly queryTimeoutMs: number
-  readonly idleInTransactionTimeoutMs: number
-  /** A clock that a timer sets: good for time-outs of seconds, and free. */
-  readonly time: { readonly now: number }
-  /** @param asciiSafe false: a byte that looks like ASCII may be a part of another character */
-  planOf(bytes: Uint8Array, start: number, end: number, asciiSafe: boolean): StatementPlan
-  readonly suspects: Suspects
-  /** Null: caching is off. */
-  readonly reads: ReadCache | null
-  /** Null: nothing of the database is kept, by whatever way its clients come. */
-  readonly notes: WriteNotes | null
-  /** Of all that the origin keeps. */
-  readonly refreshes: Refreshes
-  /** Cancels or ends another client of the gateway's. */
-  signal(by: Session, signal: Signal, processId: number): boolean
-  /** The listener of the client's database. */
-  listener(): Listener
-  /** Tells the origin to cancel what a connection runs; ends when the cancel connection has closed. */
-  cancel(server: ServerConnection): Promise<void>
-  /** The session is over, its server connection given back or closed. */
-  onEnd(session: Session): void
-}
+import { planOfText } from './text-plans.ts'
+import { Traces } from './traces.ts'
 
 /** What a client's session starts with. */
 export interface SessionStart {
@@ -151,16 +120,6 @@ const mostInFlight = 200
 const mostLeftovers = 20
 /** Prepared statements of one client. */
 const statementsPerClient = 10_000
-/** Encodings in which a quote or a backslash may be the second byte of a character. */
-const notAsciiSafe: ReadonlySet<string> = new Set([
-  'SJIS',
-  'SHIFT_JIS_2004',
-  'BIG5',
-  'GBK',
-  'UHC',
-  'GB18030',
-  'JOHAB',
-])
 /** An unnamed statement that is nobody's: whether there is one is not known. */
 const unknown = {}
 const nothingShown: readonly string[] = []
@@ -197,7 +156,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #channels: Channels | null = null
   #phase: Phase = 'ready'
   #server: ServerConnection | null = null
-  #told: Values
   /** Exchanges that were begun and have not ended. */
   #inFlight = 0
   /** The exchange whose tail is not sent, if there is one. */
@@ -210,12 +168,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #unitTouches = 0
   #unitNeeds = 0
   #unitShows: readonly string[] = nothingShown
-  /** Whether the client's encoding is one whose bytes mean what they look like, and in which values that was read. */
-  #asciiSafe = true
-  #encodingIn: Values | null = null
-  /** Whether the transaction that is not over makes code, and at which change of the schema its client's last one did. */
-  #makesCode: StatementPlan['makesCode'] = 'no'
-  #changedAt = 0
   /** The server takes COPY data. */
   #copying = false
   /** What the next series lacks can't be prepared before it: its error is told in its place. */
@@ -258,13 +210,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #fatal = false
   #running = false
 
-  /** The text that was read last, of all sessions', and its plan. Bytes that came stay as they are. */
-  static readonly #asked = {
-    bytes: null as Uint8Array | null,
-    ...{ start: 0, end: 0 },
-    plan: null as StatementPlan | null,
-  }
-
   /** What series.ts is given: one for all, because only one session at a time is in there. */
   static readonly #context: { -readonly [Key in keyof Context]: Context[Key] } & { session: Session } = {
     session: null as unknown as Session,
@@ -291,9 +236,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   constructor(socket: Socket, options: SessionOptions, { base, told, key }: SessionStart) {
     this.#options = options
     this.key = key
-    this.#client = new Client(socket)
+    this.#client = new Client(socket, told)
     this.#traces = new Traces(options, base)
-    this.#told = told
     socket.handler = this
   }
 
@@ -303,7 +247,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   /** What it was told last. */
   get told(): Values {
-    return this.#told
+    return this.#client.told
   }
 
   /** Why it keeps its server connection, if it does. */
@@ -519,7 +463,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     this.#copiesAhead = 0
     this.#since = this.#options.time.now
     // What the server reported on the way has passed.
-    if (this.#server) this.#told = this.#server.reported
+    if (this.#server) this.#client.told = this.#server.reported
   }
 
   onFed(settled: boolean): void {
@@ -844,7 +788,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const refusal = this.#mayAskCache()
     const found = refusal
       ? this.#reads.refuse(text, refusal)
-      : this.#reads.find(unit, text, this.#traces.wants, this.#told)
+      : this.#reads.find(unit, text, this.#traces.wants, this.#client.told)
     if (found === null) {
       // Whoever asks what the last question came to does not ask another.
       if ((text.plan.needs & Needs.ownShow) !== 0) this.#reads.forget()
@@ -940,7 +884,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   #descriptionOf(text: Text | null): readonly [Uint8Array, Uint8Array] | null {
     const wants = this.#traces.settled
-    return (text && wants && this.#reads?.description(text, wants, this.#told)) ?? null
+    return (text && wants && this.#reads?.description(text, wants, this.#client.told)) ?? null
   }
 
   /** The name that its Parse gives is free. */
@@ -976,7 +920,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     // What is in flight may have begun a transaction, and set names in it.
     if (this.#inFlight !== 1 || this.#server?.pipeline.status !== 'I' || this.#open?.executes) return null
     this.#reads ??= new CachedReads(this.#options.reads, this.#asks)
-    return this.#reads.describing(textOf(statement), wants, this.#told)
+    return this.#reads.describing(textOf(statement), wants, this.#client.told)
   }
 
   /** The answer to this exchange is that to the unit that was looked up. */
@@ -1041,7 +985,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     // What comes behind it in its series may be in other names.
     this.#wantsThen = this.#traces.settled
     const moment = { exchange: exchange.number, isAlone: this.#inFlight === 1, isInBlock }
-    if (this.#writes.onSent(sent, { ...moment, wants, told: this.#told })) exchange.commits = true
+    if (this.#writes.onSent(sent, { ...moment, wants, told: this.#client.told })) exchange.commits = true
   }
 
   // The server connection
@@ -1062,7 +1006,11 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const server = this.#options.pool.checkout(this, this.#traces.wants)
     if (!server) return null
     this.#phase = 'ready'
-    return this.#take(server) ? server : null
+    const { told } = this.#client
+    const isReady = this.#take(server)
+    // It was looked up with what the client was told before.
+    if (told !== this.#client.told) this.#reads?.onOtherSettings()
+    return isReady ? server : null
   }
 
   /** It is ours. True if it can be used at once. */
@@ -1071,7 +1019,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     server.holder = this
     this.#since = this.#options.time.now
     if (server.has === this.#traces.wants) {
-      this.#tellParameters(server)
+      this.#client.tell(server.reported)
       return true
     }
     this.#replay(
@@ -1083,7 +1031,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
           // What it has set is not to be had any more: all that it sends would fail alike, a RESET too.
           if (mayPass(error.code)) this.#refuseWaiting(replayFailed(error))
           else this.terminate(replayFailed(error))
-        } else this.#tellParameters(server)
+        } else this.#client.tell(server.reported)
         this.#goOn()
       },
       cause => this.#takeAnother(server, cause),
@@ -1144,15 +1092,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
       this.#phase = 'ready'
       this.#run()
     }
-  }
-
-  /** What this connection reports differently from what the client was told. */
-  #tellParameters(server: ServerConnection): void {
-    if (server.reported === this.#told) return
-    for (const [name, value] of server.reported.since(this.#told))
-      if (isReported(name, server.reported)) this.#client.say(parameterStatus(name, value))
-    this.#told = server.reported
-    this.#reads?.onOtherSettings()
   }
 
   /** True if the connection has the statements of a series; else they are being prepared, and the series waits. */
@@ -1268,14 +1207,14 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   /** Null if PostgreSQL knows it. */
   #ownValue(name: string): string | null {
     const { reads, user } = this.#options
-    const encoding = this.#told.byName.get('server_encoding')
+    const encoding = this.#client.told.byName.get('server_encoding')
     if (name === 'sluice.cache_status') {
       const outcome = this.#reads?.outcome
       return outcome ? sayable(`${outcome.status}: ${outcome.why}`, encoding) : 'disabled: caching is off'
     }
     const view = viewNamed(name)
     if (view === null) return null
-    const isSuperuser = this.#told.byName.get('is_superuser') === 'on'
+    const isSuperuser = this.#client.told.byName.get('is_superuser') === 'on'
     return asJson(reads?.rowsOf(view, { user, isSuperuser }) ?? withoutCache[view], encoding)
   }
 
@@ -1291,41 +1230,15 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   #planOf(bytes: Uint8Array, start: number, end: number): StatementPlan {
     if (end - start > largeBytes) this.#traces.onUnknown()
-    const reported = this.#server?.reported ?? this.#told
-    if (reported !== this.#encodingIn) {
-      this.#encodingIn = reported
-      this.#asciiSafe = !notAsciiSafe.has(reported.byName.get('client_encoding') ?? '')
-      Session.#asked.plan = null
-    }
-    // A Parse is asked for twice: before its series is sent, and when it is.
-    const asked = Session.#asked
-    if (asked.plan === null || bytes !== asked.bytes || start !== asked.start || end !== asked.end) {
-      asked.plan = this.#options.planOf(bytes, start, end, this.#asciiSafe)
-      asked.bytes = bytes
-      asked.start = start
-      asked.end = end
-    }
-    return asked.plan
+    return planOfText(this.#options, this.#server?.reported ?? this.#client.told, bytes, start, end)
   }
 
   #onPlan(plan: StatementPlan): void {
-    const { suspects } = this.#options
-    if (plan.changesSchema) {
-      if (plan.makesCode === 'yes' || this.#makesCode === 'no') this.#makesCode = plan.makesCode
-      this.#noteChange()
-      // Event triggers may run, and what it makes until others see it.
-      this.#traces.onUnknown()
-    } else if (suspects.has(plan, this.#changedAt)) this.#traces.onUnknown()
     this.#unitTouches |= plan.touches
     this.#unitNeeds |= plan.needs
     if (plan.shows.length > 0) this.#unitShows = [...this.#unitShows, ...plan.shows]
     this.#traces.onPlan(plan)
     if (plan.copiesIn || plan.statements < 0) this.#mayCopyIn = true
-  }
-
-  /** Whoever reads the schema before the commit sees what it was before: it is said when sent, and when committed. */
-  #noteChange(): void {
-    if (this.#makesCode !== 'no') this.#changedAt = this.#options.suspects.change(this.#makesCode)
   }
 
   #watchTags(exchange: Exchange): void {
@@ -1380,8 +1293,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (this.#client.streaming > 0 && !this.#client.dropping) return
     if (server.pipeline.status !== 'I' || this.#lingers) return
     const traces = this.#traces
-    this.#noteChange()
-    this.#makesCode = 'no'
+    traces.onOver()
     if (traces.touched !== 0) this.#probe(server)
     else if (!traces.keeps) this.#letGo(server)
     if (this.#channels?.hasNews) this.#tellNews()
@@ -1422,7 +1334,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #giveBack(): void {
     const server = this.#server
     if (!server) return
-    this.#told = server.reported
+    this.#client.told = server.reported
     this.#server = null
     this.#options.pool.release(server)
   }
@@ -1434,8 +1346,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
       return
     }
     if (this.#phase !== 'leaving') this.#phase = 'preparing'
-    this.#options.suspects
-      .parameters(this.#changedAt)
+    this.#traces
+      .unseenParameters()
       .then(parameters => {
         if (this.#phase === 'over') return
         // It may have what nobody can name: no other client must meet it.
@@ -1486,7 +1398,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   #afterProbe(server: ServerConnection): void {
-    this.#tellParameters(server)
+    this.#client.tell(server.reported)
     if (this.#readyKept) this.#client.say(readyForQuery('I'))
     this.#readyKept = false
     if (!this.#traces.keeps && this.#phase !== 'leaving') this.#giveBack()

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
 import { Values } from '../origin/values.ts'
-import { Traces } from './traces.ts'
+import { type Place, Traces } from './traces.ts'
 
-const traces = () => new Traces({ user: 'app', mode: 'transaction' }, Values.none)
+/** Nothing of the database runs code that is not in the text. */
+const suspects = { has: () => false, parameters: async () => new Set<string>(), change: () => 0 }
+const place = (mode: Place['mode']): Place => ({ user: 'app', mode, suspects })
+const traces = () => new Traces(place('transaction'), Values.none)
 const askedFor = (text: string) => {
   const some = traces()
   some.onUnnamedSetting(Buffer.from(text))
@@ -27,7 +30,7 @@ test.each([
   ['sesion', 'transaction', false],
   ['', 'session', true],
 ] as const)('sluice.pool_mode "%s" where the configuration says %s', (asked, mode, keeps) => {
-  const some = new Traces({ user: 'app', mode }, Values.none)
+  const some = new Traces(place(mode), Values.none)
   const said = [null, 'app', 'none', null, false, false, false, false, [asked]]
   some.probe().read([[Buffer.from(JSON.stringify(said)).toString('hex')]])
   expect(some.keeps).toBe(keeps)

@@ -6,6 +6,7 @@
  * While a unit runs only the server knows; afterwards, if something was touched, it is asked (probe.ts). What it says
  * is what the client wants of every connection from then on, or a reason to keep this one: a *pin*.
  */
+import type { Suspects } from '../origin/suspects.ts'
 import { Values } from '../origin/values.ts'
 import { type StatementPlan, Touches } from '../sql/plan.ts'
 import { type Pin, probeSql, readProbe } from './probe.ts'
@@ -26,6 +27,8 @@ const mostCustoms = 200
 export interface Place {
   readonly user: string
   readonly mode: 'transaction' | 'session'
+  /** Of its database. */
+  readonly suspects: Pick<Suspects, 'has' | 'parameters' | 'change'>
 }
 
 export class Traces {
@@ -46,6 +49,9 @@ export class Traces {
   #customs: Set<string> | null = null
   #sessionMode: boolean
   #lasting = false
+  /** Whether the transaction that is not over makes code, and at which change of the schema its client's last one did. */
+  #makesCode: StatementPlan['makesCode'] = 'no'
+  #changedAt = 0
 
   constructor(place: Place, base: Values) {
     this.#place = place
@@ -86,6 +92,12 @@ export class Traces {
   }
 
   onPlan(plan: StatementPlan): void {
+    if (plan.changesSchema) {
+      if (plan.makesCode === 'yes' || this.#makesCode === 'no') this.#makesCode = plan.makesCode
+      this.#noteChange()
+      // Event triggers may run, and what it makes until others see it.
+      this.onUnknown()
+    } else if (this.#place.suspects.has(plan, this.#changedAt)) this.onUnknown()
     const touches = plan.touches & ~Touches.sequences
     if (touches === 0) return
     this.touched |= touches
@@ -95,6 +107,22 @@ export class Traces {
     for (const name of plan.customSettings) if (!this.#addCustom(name)) this.#lasting = true
     if ((plan.touches & Touches.lasting) !== 0) this.#lasting = true
     if (plan.unknownSettings) this.ranUnseen = true
+  }
+
+  /** The transaction is over. */
+  onOver(): void {
+    this.#noteChange()
+    this.#makesCode = 'no'
+  }
+
+  /** Whoever reads the schema before the commit sees what it was before: it is said when sent, and when committed. */
+  #noteChange(): void {
+    if (this.#makesCode !== 'no') this.#changedAt = this.#place.suspects.change(this.#makesCode)
+  }
+
+  /** The names of parameters that code may have set which is not in the text; null if nobody can tell. */
+  unseenParameters(): Promise<ReadonlySet<string> | null> {
+    return this.#place.suspects.parameters(this.#changedAt)
   }
 
   /**
