@@ -27,6 +27,7 @@ import {
   commandComplete,
   copyFail,
   Describe,
+  type ErrorFields,
   ErrorResponse,
   Execute,
   Flush,
@@ -44,19 +45,18 @@ import type { Entry } from '../cache/entry.ts'
 import type { Fill, FillWaiter } from '../cache/fills.ts'
 import type { Outcome } from '../cache/status.ts'
 import type { AnswerSink, Exchange, TransactionStatus } from '../exchange/index.ts'
-import { ask, type OwnAnswer } from '../origin/own-query.ts'
+import { ask } from '../origin/own-query.ts'
 import type { Waiter } from '../origin/pool.ts'
 import type { Refusal } from '../origin/refusal.ts'
-import { replay, setConfig } from '../origin/replay.ts'
-import { type Holder, LastWords, type ServerConnection } from '../origin/server-connection.ts'
+import { setConfig } from '../origin/replay.ts'
+import { LastWords, type ServerConnection } from '../origin/server-connection.ts'
 import { makeStatement, type Statement } from '../origin/statement.ts'
-import { Values } from '../origin/values.ts'
+import type { Values } from '../origin/values.ts'
 import { deallocatesOnly, Needs, type StatementPlan, Touches } from '../sql/plan.ts'
 import type { Socket, SocketHandler } from '../transport/transport.ts'
 import { Asker } from './asking.ts'
 import { BoundValues } from './bound-values.ts'
 import { answerTo, CachedReads, inOwnSession, inTransaction } from './cached-reads.ts'
-import { Channels } from './channels.ts'
 import { Client, fullBytes, lengthAt } from './client.ts'
 import { describedBy } from './description.ts'
 import {
@@ -65,17 +65,16 @@ import {
   notTheProtocol,
   queryTimedOut,
   refused,
-  replayFailed,
   serverLost,
   tooLong,
   tooManyStatements,
 } from './errors.ts'
+import type { Life, Phase } from './life.ts'
 import { Loan } from './loan.ts'
 import { nameAt } from './name-at.ts'
 import { Names, type Unnamed } from './names.ts'
 import type { SessionOptions } from './options.ts'
 import { OwnWrites, type Sent } from './own-writes.ts'
-import { prepare, trim } from './prepare.ts'
 import { ReadUnit } from './read-unit.ts'
 import { runsNext } from './runs-next.ts'
 import { type Context, inject, lend, ownText, passMessage, rewrittenNeeds, survey } from './series.ts'
@@ -84,6 +83,7 @@ import { type Signal, sendSignals } from './signals.ts'
 import { Text, textOf } from './text.ts'
 import { planOfText } from './text-plans.ts'
 import { Traces } from './traces.ts'
+import { Upkeep } from './upkeep.ts'
 
 /** What a client's session starts with. */
 export interface SessionStart {
@@ -95,29 +95,12 @@ export interface SessionStart {
   readonly key: { readonly processId: number; readonly secretKey: Uint8Array }
 }
 
-type Phase =
-  /** Takes the next unit. */
-  | 'ready'
-  /** For a server connection. */
-  | 'waiting'
-  /** For the answer to the same question that another client has asked. */
-  | 'joining'
-  /** Something of the gateway's own is under way on the server connection: replay, statements, probe. */
-  | 'preparing'
-  /** What comes next can't be understood before the answer to what was sent is there. */
-  | 'awaiting'
-  /** Nothing more is taken: what is in flight ends, and the server connection is put in order. */
-  | 'leaving'
-  | 'over'
-
 /** A Query or Bind that is longer goes on in pieces. */
 const largeBytes = 262_144
 /** A Parse is kept, to be prepared elsewhere, too: there must be an end to it. */
 const longestMessage = 134_217_728
 /** More keep no server busier. What one client sends at once would all be taken at once, and others wait meanwhile. */
 const mostInFlight = 200
-/** Statements that are closed together. */
-const mostLeftovers = 20
 /** Prepared statements of one client. */
 const statementsPerClient = 10_000
 /** An unnamed statement that is nobody's: whether there is one is not known. */
@@ -130,32 +113,21 @@ const cancelGraceMs = 10_000
 
 /** How long a server may take to answer what the gateway itself asks: as long as query_timeout is by default. */
 const ownQueryMs = 60_000
-/** How often something of our own is tried again that was cancelled. */
-const mostTries = 10
-/** How many connections may be lost before they are ready for one unit. */
-const mostLost = 3
 const syncBytes = 5
-
-/** Errors that another try may not meet: of resources, interruptions and PostgreSQL's own. */
-const mayPass = (code: string) => /^(40|53|55|57|58|XX)/.test(code)
-
-/** By what was meant for the client's own statements: a statement_timeout, or a cancel request that came late. */
-const wasCanceled = (answer: OwnAnswer) => 'error' in answer && answer.error.code === '57014'
 
 /** Bytes as text, byte for byte: in any of the encodings that are read at all, what is looked for in it is ASCII. */
 const latin1 = (bytes: Uint8Array) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 
-export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, Holder {
+export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, Life {
   readonly key: SessionStart['key']
-  readonly #options: SessionOptions
-  readonly #client: Client
-  readonly #traces: Traces
+  readonly options: SessionOptions
+  readonly client: Client
+  /** Why it keeps its server connection, if it does. */
+  readonly traces: Traces
   readonly #names = new Names()
-  /** Null until it listens. */
-  #channels: Channels | null = null
+  readonly #upkeep: Upkeep
   #phase: Phase = 'ready'
-  #server: ServerConnection | null = null
   /** Exchanges that were begun and have not ended. */
   #inFlight = 0
   /** The exchange whose tail is not sent, if there is one. */
@@ -170,8 +142,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #unitShows: readonly string[] = nothingShown
   /** The server takes COPY data. */
   #copying = false
-  /** What the next series lacks can't be prepared before it: its error is told in its place. */
-  #preparesWithin = false
   /** A Sync with nothing before it, in a transaction. */
   #loneSync: Exchange | null = null
   /**
@@ -196,14 +166,6 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #asksItself = false
   /** Statements that the Query in flight speaks of by their names. */
   #loan: Loan | null = null
-  /** ReadyForQuery is kept back until the probe is done. */
-  #readyKept = false
-  /** Statements are being prepared for the unit that comes next, which may have been refused meanwhile. */
-  #preparation: { refusal: Refusal | null } | null = null
-  /** Connections that were lost, one after the other, before they had what the client wants. */
-  #lost = 0
-  /** Since when the connection is in its present state: in flight, or idle in a transaction. */
-  #since = 0
   /** query_timeout has passed, and a cancel request is on its way. */
   #timedOut = false
   /** A FATAL of the server has passed: it was the last thing to say. */
@@ -222,41 +184,33 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     preparedBySql: false,
     planOf: (bytes, start, end) => Session.#context.session.#planOf(bytes, start, end),
     onPlan: plan => Session.#context.session.#onPlan(plan),
-    onUnnamedSetting: message => Session.#context.session.#traces.onUnnamedSetting(message),
-    onSignal: (signal, processId) => Session.#context.session.#signal(signal, processId),
+    onUnnamedSetting: message => Session.#context.session.traces.onUnnamedSetting(message),
+    onSignal: (signal, processId) => Session.#context.session.signal(signal, processId),
     onBound: (statement, bytes, at, start, end) =>
       Session.#context.session.#onBound(statement, bytes, at, start, end),
     describing: statement => Session.#context.session.#describing(statement),
-    onSqlClosed: () => Session.#context.session.#traces.onSqlClosed(),
+    onSqlClosed: () => Session.#context.session.traces.onSqlClosed(),
   }
 
   /** What is found in the next unit: one for all. */
   static readonly #unit = new ReadUnit()
 
   constructor(socket: Socket, options: SessionOptions, { base, told, key }: SessionStart) {
-    this.#options = options
+    this.options = options
     this.key = key
-    this.#client = new Client(socket, told)
-    this.#traces = new Traces(options, base)
+    this.client = new Client(socket, told)
+    this.traces = new Traces(options, base)
+    this.#upkeep = new Upkeep(this, this.#names)
     socket.handler = this
-  }
-
-  get options(): SessionOptions {
-    return this.#options
   }
 
   /** What it was told last. */
   get told(): Values {
-    return this.#client.told
-  }
-
-  /** Why it keeps its server connection, if it does. */
-  get traces(): Traces {
-    return this.#traces
+    return this.client.told
   }
 
   get server(): ServerConnection | null {
-    return this.#server
+    return this.#upkeep.server
   }
 
   get phase(): Phase {
@@ -265,7 +219,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   /** Nothing of it is under way on a server connection: it may be ended without harm. */
   get waiting(): boolean {
-    if (this.#server !== null) return false
+    if (this.server !== null) return false
     return this.#phase === 'ready' || this.#phase === 'waiting' || this.#phase === 'joining'
   }
 
@@ -273,23 +227,23 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   onData(chunk: Uint8Array): void {
     if (this.#phase === 'over' || this.#phase === 'leaving') return
-    this.#client.push(chunk)
+    this.client.push(chunk)
     this.#run()
   }
 
   onDrain(): void {
-    this.#server?.resume()
+    this.server?.resume()
   }
 
   onEnd(): void {
-    this.#client.ended = true
+    this.client.ended = true
     this.#run()
   }
 
   onClose(): void {
-    this.#client.ended = true
-    this.#client.gone = true
-    this.#server?.resume()
+    this.client.ended = true
+    this.client.gone = true
+    this.server?.resume()
     this.#run()
   }
 
@@ -297,19 +251,19 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   onServer(server: ServerConnection): void {
     this.#phase = 'ready'
-    if (this.#take(server)) this.#run()
+    if (this.#upkeep.take(server)) this.#run()
   }
 
   onRefused(refusal: Refusal): void {
     this.#phase = 'ready'
-    this.#refuse(refusal)
+    this.refuse(refusal)
     this.#run()
   }
 
   // FillWaiter
 
   onAnswer(entry: Entry): void {
-    const client = this.#client
+    const client = this.client
     const unit = Session.#unit
     this.#joined = null
     this.#phase = 'ready'
@@ -326,20 +280,19 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   /** A CancelRequest with this client's key. Ends when the origin was told. */
   async cancel(): Promise<void> {
-    const server = this.#server
+    const server = this.server
     if (this.#phase === 'waiting') {
-      this.#options.pool.leave(this)
+      this.options.pool.leave(this)
       this.onRefused(canceled())
     } else if (this.#phase === 'joining') {
       this.#leaveFill()
       this.onRefused(canceled())
-    } else if (server && this.#preparation) {
+    } else if (server && this.#upkeep.refusePreparation(canceled())) {
       // A Parse may wait for a lock, as the client's own would.
-      this.#preparation.refusal = canceled()
       await this.#cancelOn(server)
     } else if (this.#phase === 'preparing') {
       // What is under way is ours and goes on; the client's unit waits behind it, if there is one.
-      if (!this.#readyKept) this.#refuseWaiting(canceled())
+      if (!this.#upkeep.readyKept) this.refuseWaiting(canceled())
     } else if (server && this.#inFlight > 0) await this.#cancelOn(server)
   }
 
@@ -347,29 +300,30 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   terminate(refusal: Refusal): void {
     if (this.#phase === 'over' || this.#phase === 'leaving') return
     this.#sayLast(refusal)
-    this.#client.hangUp()
+    this.client.hangUp()
     // Nothing more is said, so a client that does not read must not keep it.
-    this.#server?.resume()
-    if (this.#server && (this.#inFlight > 0 || this.#preparation)) void this.#cancelOn(this.#server)
+    const server = this.#upkeep.server
+    server?.resume()
+    if (server && (this.#inFlight > 0 || this.#upkeep.prepares)) void this.#cancelOn(server)
     this.#leave()
   }
 
   /** The client has had time to close its side. */
   destroy(): void {
-    this.#client.destroy()
+    this.client.destroy()
   }
 
   /** What a timer does from time to time. */
   sweep(now: number): void {
-    const server = this.#server
+    const { prepares, server, since } = this.#upkeep
     if (!server || this.#phase === 'over') return
-    const { queryTimeoutMs, idleInTransactionTimeoutMs } = this.#options
-    const forMs = now - this.#since
-    if (this.#preparation || server.pipeline.head?.sink === this) {
+    const { queryTimeoutMs, idleInTransactionTimeoutMs } = this.options
+    const forMs = now - since
+    if (prepares || server.pipeline.head?.sink === this) {
       if (queryTimeoutMs === 0 || forMs <= queryTimeoutMs || this.#copying) return
       if (!this.#timedOut) {
         this.#timedOut = true
-        if (this.#preparation) this.#preparation.refusal = queryTimedOut(queryTimeoutMs)
+        this.#upkeep.refusePreparation(queryTimedOut(queryTimeoutMs))
         void this.#cancelOn(server)
       } else if (forMs > queryTimeoutMs + cancelGraceMs)
         server.destroy(new Error('it did not answer a cancel request'))
@@ -388,7 +342,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   // AnswerSink and Holder: the server
 
   onBytes(chunk: Uint8Array): boolean {
-    const flows = this.#client.say(chunk)
+    const flows = this.client.say(chunk)
     const fill = this.#fill
     if (fill !== null) {
       fill.onBytes(chunk)
@@ -403,7 +357,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   onError(bytes: Uint8Array, start: number, end: number, exchange: Exchange): Uint8Array | null {
     const names = this.#names
-    if (names.unnamedFailed(exchange, exchange.answered) && this.#server) this.#server.unnamed = unknown
+    if (names.unnamedFailed(exchange, exchange.answered) && this.server) this.server.unnamed = unknown
     this.#copying = false
     if (exchange.queryInSeries && exchange.answered < exchange.asked) {
       // The error is one of the series: the Query was discarded with it, and so is all up to a Sync.
@@ -414,11 +368,17 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     // A Sync has to come.
     if (this.#open === exchange && this.#phase === 'awaiting') this.#phase = 'ready'
     const fields = parseErrorFields(bytes, start, end)
-    if (fields.severity === 'FATAL' || fields.severity === 'PANIC') this.#fatal = true
-    if (fields.code === '25006' && this.#server) this.#options.pool.onReadOnly(this.#server)
-    if (this.#timedOut && fields.code === '57014') return refused(queryTimedOut(this.#options.queryTimeoutMs))
+    const instead = this.onServerError(fields)
+    if (instead !== null) return instead
     const said = names.inClientsWords(latin1(bytes.subarray(start, end)))
     return said === null ? null : message(ErrorResponse, Buffer.from(said, 'latin1'))
+  }
+
+  onServerError(fields: ErrorFields): Uint8Array | null {
+    const { pool, queryTimeoutMs } = this.options
+    if (fields.severity === 'FATAL' || fields.severity === 'PANIC') this.#fatal = true
+    if (fields.code === '25006' && this.server) pool.onReadOnly(this.server)
+    return this.#timedOut && fields.code === '57014' ? refused(queryTimedOut(queryTimeoutMs)) : null
   }
 
   onCopyIn(exchange: Exchange): void {
@@ -438,19 +398,17 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   onReady(status: TransactionStatus, exchange: Exchange): boolean {
     if (status === 'I') this.#writes?.onOver(exchange.number)
     if (exchange.tags !== null) this.#onTags(exchange.tags, exchange.failed && status === 'I')
-    const asksFirst = (this.#traces.touched & (Touches.reset | Touches.listen)) !== 0
     // Who leaves is told no more than that.
     const stays = this.#phase !== 'leaving'
-    this.#readyKept =
-      asksFirst && stays && status === 'I' && this.#inFlight === 1 && exchange !== this.#loneSync
-    return this.#readyKept
+    const isLast = stays && status === 'I' && this.#inFlight === 1 && exchange !== this.#loneSync
+    return this.#upkeep.keepReady(isLast)
   }
 
   onAnswered(status: TransactionStatus, exchange: Exchange): void {
     this.#inFlight--
     if (exchange === this.#filling) {
       const fill = this.#fill
-      const now = this.#options.reads?.now ?? 0
+      const now = this.options.reads?.now ?? 0
       if (fill !== null) this.#reads?.onAnswered(now - fill.asked.at, fill.onAnswered(now))
       this.#fill = null
       this.#filling = null
@@ -461,14 +419,34 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     this.#names.unnamedSettled(exchange)
     this.#copying = false
     this.#copiesAhead = 0
-    this.#since = this.#options.time.now
+    this.#upkeep.onWork()
     // What the server reported on the way has passed.
-    if (this.#server) this.#client.told = this.#server.reported
+    if (this.server) this.client.told = this.server.reported
   }
 
   onFed(settled: boolean): void {
-    if (settled && this.#inFlight === 0) this.#onQuiet()
-    if ((this.#client.there > 0 || this.#client.ended) && this.#phase === 'ready') this.#run()
+    if (settled && this.#inFlight === 0) this.onQuiet()
+    if ((this.client.there > 0 || this.client.ended) && this.#phase === 'ready') this.#run()
+  }
+
+  joins(): void {
+    this.#phase = 'joining'
+  }
+
+  prepares(): void {
+    if (this.#phase !== 'leaving') this.#phase = 'preparing'
+  }
+
+  awaits(): void {
+    this.#phase = 'awaiting'
+  }
+
+  awaited(): void {
+    if (this.#phase === 'awaiting') this.#phase = 'ready'
+  }
+
+  get isIdle(): boolean {
+    return this.#phase === 'ready' && this.#inFlight === 0
   }
 
   onServerDrain(): void {
@@ -476,9 +454,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   onServerNotification(bytes: Uint8Array, start: number, end: number): void {
-    // Else the listener hears it, too.
-    if (this.#traces.sessionMode || (this.#traces.touched & Touches.listen) !== 0)
-      this.#listening().onNotification(bytes.slice(start - 5, end))
+    this.#upkeep.onNotification(bytes, start, end)
   }
 
   onLost(cause: Error): void {
@@ -490,7 +466,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   onServerGone(cause: Error): void {
     if (this.#phase === 'over') return
     if (!this.#fatal) this.#sayLast(cause instanceof LastWords ? cause.fields : serverLost(cause.message))
-    this.#server = null
+    this.#upkeep.onGone()
     this.#end()
   }
 
@@ -499,13 +475,13 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #run(): void {
     if (this.#running || this.#phase === 'over') return
     this.#running = true
-    const client = this.#client
+    const client = this.client
     try {
       while (this.#takes() && this.#takeNext());
     } finally {
       this.#running = false
     }
-    const server = this.#server
+    const server = this.server
     if (server && !server.flush()) client.pause()
     else if (client.full && !this.#takes()) client.pause()
     else client.resume()
@@ -515,12 +491,12 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   #takes(): boolean {
     if (this.#phase === 'ready') return this.#inFlight < mostInFlight
-    return this.#phase === 'awaiting' && this.#client.streaming > 0
+    return this.#phase === 'awaiting' && this.client.streaming > 0
   }
 
   /** Takes one unit, or a part of a large one; false if nothing can be taken now. */
   #takeNext(): boolean {
-    const client = this.#client
+    const client = this.client
     if (client.there === 0) return false
     if (client.streaming > 0) return this.#takeStream()
     if (!client.next()) return false
@@ -558,7 +534,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   /** A simple Query or a FunctionCall. */
   #takeQuery(): boolean {
-    const client = this.#client
+    const client = this.client
     if (!client.whole && !(client.length > largeBytes && client.full)) return false
     const asked = this.#askCache()
     if (asked !== 'the origin') return asked === 'answered'
@@ -579,12 +555,12 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     this.#unitTouches = 0
     this.#unitNeeds = 0
     this.#unitShows = nothingShown
-    this.#wantsThen = this.#traces.settled
+    this.#wantsThen = this.traces.settled
     if (plan) this.#onPlan(plan)
     // Of a large text only the beginning was read, which may be a whole statement.
     const isRead = plan !== null && client.length <= largeBytes
-    if (!isRead) this.#traces.onUnknown()
-    if (plan?.unknownSettings) this.#traces.onUnnamedSetting(bytes.subarray(at, client.end))
+    if (!isRead) this.traces.onUnknown()
+    if (plan?.unknownSettings) this.traces.onUnnamedSetting(bytes.subarray(at, client.end))
     this.#clearSequences(server)
     this.#tellOwn(server)
     if (speaksOfOwn && !this.#open) this.#loan = new Loan(server, this.#names, named)
@@ -623,14 +599,14 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #rewritten(plan: StatementPlan, sent: Uint8Array): Uint8Array {
     const text = latin1(sent.subarray(5, -1))
     if ((plan.needs & Needs.backendSignal) !== 0)
-      sendSignals(text, null, (signal, processId) => this.#signal(signal, processId))
-    const own = ownText(text, plan, this.#names, this.#options)
+      sendSignals(text, null, (signal, processId) => this.signal(signal, processId))
+    const own = ownText(text, plan, this.#names, this.options)
     return message(Query, Buffer.from(`${own}\0`, 'latin1'))
   }
 
   /** Messages of the extended protocol, up to what is none of them. */
   #takeSeries(): boolean {
-    const client = this.#client
+    const client = this.client
     const large = client.length > largeBytes && client.type === Bind
     if (client.length > longestMessage && !large) {
       this.terminate(tooLong(client.length))
@@ -648,13 +624,13 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const context = Session.#context
     context.session = this
     context.names = this.#names
-    context.statements = this.#options.pool.statements
+    context.statements = this.options.pool.statements
     context.server = server
-    context.own = this.#options
-    this.#wantsThen = this.#traces.settled
+    context.own = this.options
+    this.#wantsThen = this.traces.settled
     if (!this.#lacksNothing(server, bytes, at, end)) return false
-    context.settings = this.#traces.settled
-    context.preparedBySql = this.#traces.preparedBySql
+    context.settings = this.traces.settled
+    context.preparedBySql = this.traces.preparedBySql
     const exchange = this.#open ?? this.#begin(server)
     if (!this.#open) this.#keepAnswer(exchange)
     this.#open = exchange
@@ -678,9 +654,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   #takeSync(): boolean {
-    const client = this.#client
+    const client = this.client
     if (!client.whole) return false
-    const server = this.#server
+    const server = this.server
     // Ignored by a server that takes COPY data.
     if (this.#copying) return this.#drop()
     const idle = !this.#open && this.#inFlight === 0
@@ -691,7 +667,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
       client.say(readyForQuery(server?.pipeline.status ?? 'I'))
       if (this.#skipping) {
         this.#skipping = false
-        if (server && this.#inFlight === 0) this.#onQuiet()
+        if (server && this.#inFlight === 0) this.onQuiet()
       }
       return true
     }
@@ -706,9 +682,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   #takeFlush(): boolean {
-    const client = this.#client
+    const client = this.client
     if (!client.whole) return false
-    const server = this.#server
+    const server = this.server
     if (!server || !this.#open || this.#open.failed || this.#copying) return this.#drop()
     client.passMessage(server)
     server.pipeline.settle()
@@ -716,8 +692,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   #takeCopy(): boolean {
-    const client = this.#client
-    const server = this.#server
+    const client = this.client
+    const server = this.server
     const ahead = !this.#copying && this.#mayCopyIn && this.#open !== null && !this.#open.failed
     // Outside of a COPY the server ignores them, too: what comes late must reach nobody else.
     if (!server || !(this.#copying || ahead)) return this.#drop()
@@ -733,17 +709,17 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   #takeStream(): boolean {
-    const client = this.#client
-    const server = this.#server
+    const client = this.client
+    const server = this.server
     client.passStream(server)
     const goesOn = client.dropping || !server || !server.full
-    if (client.streaming === 0 && server && this.#inFlight === 0) this.#onQuiet()
+    if (client.streaming === 0 && server && this.#inFlight === 0) this.onQuiet()
     return goesOn
   }
 
   /** No such message may come within a COPY: PostgreSQL says so and closes the connection. */
   #breakCopy(isQuery: boolean): boolean {
-    const server = this.#server!
+    const server = this.server!
     server.retired = true
     const taken = isQuery ? this.#takeQuery() : this.#takeSeries()
     // It waits for what is in flight, which then must not wait for it.
@@ -759,7 +735,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   #drop(): boolean {
-    this.#client.drop()
+    this.client.drop()
     return true
   }
 
@@ -769,16 +745,16 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #askCache(): 'answered' | 'waits' | 'the origin' {
     const asked = this.#lookUp()
     // It had waited for a connection, and the answer came otherwise.
-    const isSpare = asked !== 'the origin' && this.#inFlight === 0 && !this.#open && !this.#traces.keeps
-    if (isSpare) this.#giveBack()
+    const isSpare = asked !== 'the origin' && this.#inFlight === 0 && !this.#open && !this.traces.keeps
+    if (isSpare) this.#upkeep.giveBack()
     return asked
   }
 
   #lookUp(): 'answered' | 'waits' | 'the origin' {
-    const { reads } = this.#options
+    const { reads } = this.options
     this.#reads?.forget()
     if (reads === null || this.#skipping || this.#copying) return 'the origin'
-    const client = this.#client
+    const client = this.client
     const unit = Session.#unit
     if (!unit.read(client.bytes, client.at, client.end)) return 'the origin'
     const text = this.#textOf(unit)
@@ -788,7 +764,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const refusal = this.#mayAskCache()
     const found = refusal
       ? this.#reads.refuse(text, refusal)
-      : this.#reads.find(unit, text, this.#traces.wants, this.#client.told)
+      : this.#reads.find(unit, text, this.traces.wants, this.client.told)
     if (found === null) {
       // Whoever asks what the last question came to does not ask another.
       if ((text.plan.needs & Needs.ownShow) !== 0) this.#reads.forget()
@@ -810,9 +786,9 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   /** Null if nothing that the client has done before makes its answers others than anybody's. */
   #mayAskCache(): Outcome | null {
     const open = this.#open
-    if (this.#server && this.#server.pipeline.status !== 'I') return inTransaction
-    if (this.#mayCopyIn || this.#lingers || this.#preparesWithin) return inOwnSession
-    if (this.#traces.touched !== 0 || this.#traces.pins.length > 0) return inOwnSession
+    if (this.server && this.server.pipeline.status !== 'I') return inTransaction
+    if (this.#mayCopyIn || this.#lingers || this.#upkeep.preparesWithin) return inOwnSession
+    if (this.traces.touched !== 0 || this.traces.pins.length > 0) return inOwnSession
     // Statements were prepared in it and nothing has run.
     const isFresh =
       open === null || (!open.failed && !open.executes && open.asked === open.answered && !open.edits?.length)
@@ -836,7 +812,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   /** Says what was kept, and takes the unit; false if that is not all that the client asks for. */
   #sayCached(unit: ReadUnit, entry: Entry, joined: boolean): boolean {
-    const client = this.#client
+    const client = this.client
     const names = this.#names
     const parses = unit.kind === 'run' && unit.textStart >= 0
     const isNamed = unit.nameEnd > unit.nameStart
@@ -862,14 +838,14 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   /** The client has its answer: that another is fetched is no matter of its own any more. */
   #refresh(unit: ReadUnit, entry: Entry): void {
-    const { pool, reads, refreshes, user } = this.#options
+    const { pool, reads, refreshes, user } = this.options
     const text = this.#textOf(unit)
-    if (reads && text) refreshes.begin({ entry, unit, text, wants: this.#traces.wants, user, pool, reads })
+    if (reads && text) refreshes.begin({ entry, unit, text, wants: this.traces.wants, user, pool, reads })
   }
 
   /** Answers a Parse, and a Describe of its statement, as the origin would. */
   #prepareHere(unit: ReadUnit, text: Text): boolean {
-    const client = this.#client
+    const client = this.client
     if (this.#open || this.#inFlight > 0 || text.plan.needs !== 0 || this.#mayAskCache() !== null)
       return false
     const description = this.#descriptionOf(text)
@@ -883,8 +859,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   }
 
   #descriptionOf(text: Text | null): readonly [Uint8Array, Uint8Array] | null {
-    const wants = this.#traces.settled
-    return (text && wants && this.#reads?.description(text, wants, this.#client.told)) ?? null
+    const wants = this.traces.settled
+    return (text && wants && this.#reads?.description(text, wants, this.client.told)) ?? null
   }
 
   /** The name that its Parse gives is free. */
@@ -902,25 +878,25 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     const described = description ? describedBy(description) : undefined
     if (nameStart === nameEnd) {
       // It is the unit's first message.
-      const parse = bytes.slice(this.#client.at, typesEnd)
+      const parse = bytes.slice(this.client.at, typesEnd)
       names.setUnnamed({ parse, plan, ...(described === undefined ? {} : { described }) }, this, 0)
       names.unnamedSettled(this)
       return
     }
     const statement = makeStatement(bytes.subarray(textStart, typesEnd), plan)
     statement.described = described ?? null
-    const shared = this.#options.pool.statements.share(statement, this.#traces.wants)
+    const shared = this.options.pool.statements.share(statement, this.traces.wants)
     names.set(nameAt(bytes, nameStart, nameEnd), names.has(shared) ? statement : shared)
   }
 
   /** A Describe of this statement is being sent. */
   #describing(statement: Statement | Unnamed): ((answer: readonly Uint8Array[]) => void) | null {
     const wants = this.#wantsThen
-    if (this.#options.reads === null || wants === null || this.#traces.pins.length > 0) return null
+    if (this.options.reads === null || wants === null || this.traces.pins.length > 0) return null
     // What is in flight may have begun a transaction, and set names in it.
-    if (this.#inFlight !== 1 || this.#server?.pipeline.status !== 'I' || this.#open?.executes) return null
-    this.#reads ??= new CachedReads(this.#options.reads, this.#asks)
-    return this.#reads.describing(textOf(statement), wants, this.#client.told)
+    if (this.#inFlight !== 1 || this.server?.pipeline.status !== 'I' || this.#open?.executes) return null
+    this.#reads ??= new CachedReads(this.options.reads, this.#asks)
+    return this.#reads.describing(textOf(statement), wants, this.client.told)
   }
 
   /** The answer to this exchange is that to the unit that was looked up. */
@@ -929,12 +905,12 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     this.#reads?.onSent()
     if (this.#inFlight !== 1 || this.#open) return
     // It may have started with settings that are others by now.
-    this.#fill = this.#server?.retired ? null : (this.#reads?.begin(Session.#unit) ?? null)
+    this.#fill = this.server?.retired ? null : (this.#reads?.begin(Session.#unit) ?? null)
     this.#filling = this.#fill && exchange
   }
 
   get #asks(): Asker {
-    this.#asker ??= new Asker(this.#options.user)
+    this.#asker ??= new Asker(this.options.user)
     return this.#asker
   }
 
@@ -950,8 +926,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     start: number,
     end: number,
   ): void {
-    if (!statement) this.#traces.onUnknown()
-    if (this.#options.notes === null || this.#readsOnly) return
+    if (!statement) this.traces.onUnknown()
+    if (this.options.notes === null || this.#readsOnly) return
     const text = statement && textOf(statement)
     let types: readonly number[] | null = null
     this.#noteWrites(Session.#context.exchange, {
@@ -961,7 +937,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
         types ??= text?.types ?? []
         return types[number - 1] ?? 0
       },
-      isRunNext: () => runsNext(bytes, at, this.#client.end),
+      isRunNext: () => runsNext(bytes, at, this.client.end),
     })
   }
 
@@ -972,121 +948,52 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   /** What is being sent may write. */
   #noteWrites(exchange: Exchange, sent: Sent): void {
-    const { notes } = this.#options
+    const { notes } = this.options
     if (notes === null) {
       // What was noted before is not all any more.
       this.#writes = null
       return
     }
     if (this.#readsOnly) return
-    const isInBlock = this.#server?.pipeline.status === 'T'
+    const isInBlock = this.server?.pipeline.status === 'T'
     this.#writes ??= new OwnWrites(notes, this.#asks, isInBlock)
     const wants = this.#wantsThen
     // What comes behind it in its series may be in other names.
-    this.#wantsThen = this.#traces.settled
+    this.#wantsThen = this.traces.settled
     const moment = { exchange: exchange.number, isAlone: this.#inFlight === 1, isInBlock }
-    if (this.#writes.onSent(sent, { ...moment, wants, told: this.#client.told })) exchange.commits = true
+    if (this.#writes.onSent(sent, { ...moment, wants, told: this.client.told })) exchange.commits = true
   }
 
   // The server connection
 
   /** The server connection, if it is there and has what the client wants; else it is asked for, and null. */
   #acquire(): ServerConnection | null {
-    const held = this.#server
+    const held = this.server
     if (held) {
       if (this.#inFlight === 0 || this.#open) return held
       // Names that an exchange in flight makes or closes are believed when it has answered, and what it resets is the
       // client's start only then.
-      if (!held.pipeline.edited && !this.#traces.resetsStart) return held
+      if (!held.pipeline.edited && !this.traces.resetsStart) return held
       this.#phase = 'awaiting'
       return null
     }
+    return this.checkout()
+  }
+
+  checkout(): ServerConnection | null {
     // Before the call: a refusal may come from within it.
     this.#phase = 'waiting'
-    const server = this.#options.pool.checkout(this, this.#traces.wants)
+    const server = this.options.pool.checkout(this, this.traces.wants)
     if (!server) return null
     this.#phase = 'ready'
-    const { told } = this.#client
-    const isReady = this.#take(server)
+    const { told } = this.client
+    const isReady = this.#upkeep.take(server)
     // It was looked up with what the client was told before.
-    if (told !== this.#client.told) this.#reads?.onOtherSettings()
+    if (told !== this.client.told) this.#reads?.onOtherSettings()
     return isReady ? server : null
   }
 
-  /** It is ours. True if it can be used at once. */
-  #take(server: ServerConnection): boolean {
-    this.#server = server
-    server.holder = this
-    this.#since = this.#options.time.now
-    if (server.has === this.#traces.wants) {
-      this.#client.tell(server.reported)
-      return true
-    }
-    this.#replay(
-      server,
-      error => {
-        this.#lost = 0
-        if (error) {
-          this.#giveBack()
-          // What it has set is not to be had any more: all that it sends would fail alike, a RESET too.
-          if (mayPass(error.code)) this.#refuseWaiting(replayFailed(error))
-          else this.terminate(replayFailed(error))
-        } else this.#client.tell(server.reported)
-        this.#goOn()
-      },
-      cause => this.#takeAnother(server, cause),
-    )
-    return false
-  }
-
-  /** A connection was lost before anything of the client's was on it: the client waits for another one. */
-  #takeAnother(server: ServerConnection, cause: Error): void {
-    // It is not told once more.
-    server.holder = null
-    this.#server = null
-    if (++this.#lost === mostLost) {
-      this.#lost = 0
-      this.#refuseWaiting(serverLost(cause.message))
-    }
-    this.#goOn()
-  }
-
-  #replay(
-    server: ServerConnection,
-    done: (error: Refusal | null) => void,
-    lost = (cause: Error) => this.onServerGone(cause),
-    tries = 0,
-  ): void {
-    const { wants } = this.#traces
-    const onAnswer = (answer: Exclude<OwnAnswer, { lost: Error }>) => {
-      if (wasCanceled(answer) && tries < mostTries) {
-        this.#replay(server, done, lost, tries + 1)
-        return
-      }
-      if ('rows' in answer) server.has = wants
-      done('error' in answer ? answer.error : null)
-    }
-    this.#ask(server, replay(wants, server.has), onAnswer, lost)
-  }
-
-  /** Something of our own, behind which nothing is taken until `#goOn`. */
-  #ask(
-    server: ServerConnection,
-    sql: string,
-    done: (answer: Exclude<OwnAnswer, { lost: Error }>) => void,
-    lost = (cause: Error) => this.onServerGone(cause),
-  ): void {
-    if (this.#phase !== 'leaving') this.#phase = 'preparing'
-    this.#since = this.#options.time.now
-    ask(server, sql, answer => {
-      if (this.#phase === 'over') return
-      if ('lost' in answer) lost(answer.lost)
-      else done(answer)
-    })
-  }
-
-  /** Our own is done. */
-  #goOn(): void {
+  goOn(): void {
     if (this.#phase === 'leaving') this.#putInOrder()
     else if (this.#phase !== 'over') {
       this.#phase = 'ready'
@@ -1111,8 +1018,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     if (this.#tellOwn(server) || clears)
       ({ lacks, lacksUnnamed, usesUnnamed } = survey(Session.#context, bytes, at, end))
     // An open series has no place for it before: it is prepared within.
-    if ((lacks.length === 0 && !lacksUnnamed) || this.#open || this.#preparesWithin) {
-      this.#preparesWithin = false
+    if ((lacks.length === 0 && !lacksUnnamed) || this.#open || this.#upkeep.preparesWithin) {
+      this.#upkeep.prepared()
       return true
     }
     this.#prepare(server, lacks, lacksUnnamed ? names.unnamed : null)
@@ -1137,54 +1044,15 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
       this.#phase = 'awaiting'
       return
     }
-    this.#phase = 'preparing'
-    const names = this.#names
-    const preparation: { refusal: Refusal | null } = { refusal: null }
-    this.#preparation = preparation
-    this.#since = this.#options.time.now
-    prepare(server, lacks, unnamed, outcome => {
-      this.#preparation = null
-      if ('lost' in outcome) return this.onServerGone(outcome.lost)
-      if (preparation.refusal) return this.#refusePrepared(server, preparation.refusal)
-      if ('error' in outcome && outcome.inPlace && this.#server?.pipeline.status === 'I')
-        this.#preparesWithin = true
-      else if ('error' in outcome) {
-        const message = names.inClientsWords(outcome.error.message) ?? outcome.error.message
-        this.#refuse({ ...outcome.error, message })
-      }
-      this.#goOn()
-    })
+    this.#upkeep.prepare(server, lacks, unnamed)
   }
 
-  /** The unit was cancelled before anything of it was sent. A transaction fails by that, as it would have. */
-  #refusePrepared(server: ServerConnection, refusal: Refusal): void {
-    const refuse = () => {
-      this.#refuse(refusal)
-      this.#goOn()
-    }
-    // Any error fails it; this one says in the server's log why.
-    if (server.pipeline.status === 'T') this.#ask(server, refusal.message, refuse)
-    else refuse()
-  }
-
-  /**
-   * Another client's values of sequences must not be seen by one that asks, or mixed with those it makes.
-   *
-   * @returns true if something was sent
-   */
+  /** @returns true if something was sent */
   #clearSequences(server: ServerConnection): boolean {
-    if (server.sequencesOf === this) return false
     if ((this.#unitTouches & Touches.sequences) === 0 && (this.#unitNeeds & Needs.sequences) === 0)
       return false
     if (this.#open || server.pipeline.status === 'E') return false
-    const foreign = server.sequencesOf !== null
-    server.sequencesOf = this
-    if (!foreign) return false
-    // Not waited for: what follows on the connection is behind it.
-    ask(server, 'DISCARD SEQUENCES', answer => {
-      if ('error' in answer) server.retired = true
-    })
-    return true
+    return this.#upkeep.clearSequences(server)
   }
 
   /**
@@ -1206,43 +1074,43 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
 
   /** Null if PostgreSQL knows it. */
   #ownValue(name: string): string | null {
-    const { reads, user } = this.#options
-    const encoding = this.#client.told.byName.get('server_encoding')
+    const { reads, user } = this.options
+    const encoding = this.client.told.byName.get('server_encoding')
     if (name === 'sluice.cache_status') {
       const outcome = this.#reads?.outcome
       return outcome ? sayable(`${outcome.status}: ${outcome.why}`, encoding) : 'disabled: caching is off'
     }
     const view = viewNamed(name)
     if (view === null) return null
-    const isSuperuser = this.#client.told.byName.get('is_superuser') === 'on'
+    const isSuperuser = this.client.told.byName.get('is_superuser') === 'on'
     return asJson(reads?.rowsOf(view, { user, isSuperuser }) ?? withoutCache[view], encoding)
   }
 
   #begin(server: ServerConnection): Exchange {
     this.#inFlight++
-    this.#since = this.#options.time.now
+    this.#upkeep.onWork()
     return server.pipeline.begin(this)
   }
 
-  #signal(signal: Signal, processId: number): boolean {
-    return this.#options.signal(this, signal, processId)
+  signal(signal: Signal, processId: number): boolean {
+    return this.options.signal(this, signal, processId)
   }
 
   #planOf(bytes: Uint8Array, start: number, end: number): StatementPlan {
-    if (end - start > largeBytes) this.#traces.onUnknown()
-    return planOfText(this.#options, this.#server?.reported ?? this.#client.told, bytes, start, end)
+    if (end - start > largeBytes) this.traces.onUnknown()
+    return planOfText(this.options, this.server?.reported ?? this.client.told, bytes, start, end)
   }
 
   #onPlan(plan: StatementPlan): void {
     this.#unitTouches |= plan.touches
     this.#unitNeeds |= plan.needs
     if (plan.shows.length > 0) this.#unitShows = [...this.#unitShows, ...plan.shows]
-    this.#traces.onPlan(plan)
+    this.traces.onPlan(plan)
     if (plan.copiesIn || plan.statements < 0) this.#mayCopyIn = true
   }
 
   #watchTags(exchange: Exchange): void {
-    const { touched, unlistens } = this.#traces
+    const { touched, unlistens } = this.traces
     if ((touched & Touches.deallocate) !== 0 || unlistens.length > 0) exchange.tags ??= []
   }
 
@@ -1251,34 +1119,33 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     for (const tag of tags)
       if (tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL') {
         this.#names.clear()
-        this.#server?.forgetStatements()
-        if (tag === 'DISCARD ALL') this.#traces.unlistens = ['*']
-      } else if (tag === 'ROLLBACK') this.#traces.unlistens = []
-    if (failed) this.#traces.unlistens = []
+        this.server?.forgetStatements()
+        if (tag === 'DISCARD ALL') this.traces.unlistens = ['*']
+      } else if (tag === 'ROLLBACK') this.traces.unlistens = []
+    if (failed) this.traces.unlistens = []
   }
 
   /** A DEALLOCATE, and nothing else, of a statement that was made by Parse: the server knows it by another name. */
   #deallocateHere(plan: StatementPlan): boolean {
     const name = deallocatesOnly(plan)
     if (name === null) return false
-    const status = this.#server?.pipeline.status ?? 'I'
+    const status = this.server?.pipeline.status ?? 'I'
     // Within a series the server answers; what is in flight is waited for.
     if (this.#inFlight > 0 || status === 'E') return false
     this.#names.delete(name)
     // As with any Query.
     this.#names.setUnnamed(null, this, 0)
     this.#names.unnamedSettled(this)
-    this.#client.consume(this.#client.length)
-    this.#client.say(commandComplete('DEALLOCATE'))
-    this.#client.say(readyForQuery(status))
+    this.client.consume(this.client.length)
+    this.client.say(commandComplete('DEALLOCATE'))
+    this.client.say(readyForQuery(status))
     return true
   }
 
   // The end of a unit
 
-  /** All that was sent has been answered. */
-  #onQuiet(): void {
-    const server = this.#server
+  onQuiet(): void {
+    const server = this.server
     if (!server || this.#phase === 'preparing' || this.#phase === 'over') return
     this.#timedOut = false
     if (this.#phase === 'leaving') {
@@ -1290,147 +1157,34 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     this.#loan?.takeBack(server)
     this.#loan = null
     // COPY data may have failed before its end was here: half a message must not be met by what somebody else sends.
-    if (this.#client.streaming > 0 && !this.#client.dropping) return
+    if (this.client.streaming > 0 && !this.client.dropping) return
     if (server.pipeline.status !== 'I' || this.#lingers) return
-    const traces = this.#traces
-    traces.onOver()
-    if (traces.touched !== 0) this.#probe(server)
-    else if (!traces.keeps) this.#letGo(server)
-    if (this.#channels?.hasNews) this.#tellNews()
-  }
-
-  #listening(): Channels {
-    this.#channels ??= new Channels(
-      () => this.#options.listener(),
-      () => this.#tellNews(),
-    )
-    return this.#channels
-  }
-
-  /** Notifications, if this is the moment for them: between two units and outside a transaction. */
-  #tellNews(): void {
-    if (this.#phase !== 'ready' || this.#inFlight > 0) return
-    if (this.#server && this.#server.pipeline.status !== 'I') return
-    const news = [...(this.#channels?.news() ?? [])]
-    // Who hears of a change reads again, and the stream may be behind.
-    if (news.length > 0) this.#options.notes?.onNotified()
-    for (const message of news) this.#client.say(message)
-  }
-
-  /** Gives it back, with no more statements than a connection shall keep. */
-  #letGo(server: ServerConnection): void {
-    const { statementLimit } = this.#options.pool.options
-    if (server.statements.size <= statementLimit && server.leftovers.length < mostLeftovers) {
-      this.#giveBack()
-      return
-    }
-    this.#phase = 'preparing'
-    trim(server, statementLimit, () => {
-      if (this.#phase === 'preparing') this.#giveBack()
-      this.#goOn()
-    })
-  }
-
-  #giveBack(): void {
-    const server = this.#server
-    if (!server) return
-    this.#client.told = server.reported
-    this.#server = null
-    this.#options.pool.release(server)
-  }
-
-  /** Asks what was touched, and goes by it. */
-  #probe(server: ServerConnection): void {
-    if (!this.#traces.ranUnseen) {
-      this.#askState(server)
-      return
-    }
-    if (this.#phase !== 'leaving') this.#phase = 'preparing'
-    this.#traces
-      .unseenParameters()
-      .then(parameters => {
-        if (this.#phase === 'over') return
-        // It may have what nobody can name: no other client must meet it.
-        if (parameters === null) server.retired = true
-        this.#askState(server, parameters ?? undefined)
-      })
-      .catch((error: Error) => server.destroy(error))
-  }
-
-  #askState(server: ServerConnection, others?: ReadonlySet<string>, tries = 0): void {
-    const { sql, read } = this.#traces.probe(others)
-    this.#ask(server, sql, answer => {
-      if (wasCanceled(answer) && tries < mostTries) {
-        this.#askState(server, others, tries + 1)
-        return
-      }
-      if ('error' in answer) {
-        this.#traces.onUnreadable()
-        this.#afterProbe(server)
-        return
-      }
-      const { has, channels } = read(answer.rows)
-      server.has = has
-      for (const channel of this.#traces.unlistens) this.#channels?.remove(channel)
-      this.#traces.unlistens = []
-      this.#subscribe(server, channels)
-    })
-  }
-
-  /** What the client listens to goes from its connection to the listener's. */
-  #subscribe(server: ServerConnection, channels: readonly string[]): void {
-    if (channels.length === 0 || this.#traces.sessionMode) this.#restart(server)
-    else
-      this.#listening().add(channels, () => {
-        if (this.#phase === 'over') return
-        this.#ask(server, 'UNLISTEN *', answer => {
-          if ('error' in answer) server.retired = true
-          this.#restart(server)
-        })
-      })
-  }
-
-  /** A RESET went to where the connection started; the client's own start comes over it. */
-  #restart(server: ServerConnection): void {
-    if (this.#readyKept && server.has !== this.#traces.wants)
-      this.#replay(server, () => this.#afterProbe(server))
-    else this.#afterProbe(server)
-  }
-
-  #afterProbe(server: ServerConnection): void {
-    this.#client.tell(server.reported)
-    if (this.#readyKept) this.#client.say(readyForQuery('I'))
-    this.#readyKept = false
-    if (!this.#traces.keeps && this.#phase !== 'leaving') this.#giveBack()
-    this.#goOn()
-    if (this.#channels?.hasNews) this.#tellNews()
+    this.#upkeep.onQuiet(server)
   }
 
   // Errors of ours, and the end
 
-  /** The unit that comes next is answered by an error. */
-  #refuse(refusal: Refusal): void {
+  refuse(refusal: Refusal): void {
     if (this.#phase === 'leaving' || this.#phase === 'over') return
-    const client = this.#client
+    const client = this.client
     client.say(refused(refusal))
     if (client.next() && (client.type === Query || client.type === FunctionCall)) {
       client.drop()
-      client.say(readyForQuery(this.#server?.pipeline.status ?? 'I'))
+      client.say(readyForQuery(this.server?.pipeline.status ?? 'I'))
     } else this.#skipping = true
   }
 
-  /** The same, if one is there and was not refused already. */
-  #refuseWaiting(refusal: Refusal): void {
-    if (!this.#skipping && this.#client.unitWaits) this.#refuse(refusal)
+  refuseWaiting(refusal: Refusal): void {
+    if (!this.#skipping && this.client.unitWaits) this.refuse(refusal)
   }
 
   /** Not in the middle of a message: it would be read as a part of it. */
   #sayLast(refusal: Refusal): void {
-    if (!this.#server?.pipeline.passing) this.#client.say(refused(refusal, 'FATAL'))
+    if (!this.server?.pipeline.passing) this.client.say(refused(refusal, 'FATAL'))
   }
 
   #cancelOn(server: ServerConnection): Promise<void> {
-    const { pool, cancel } = this.#options
+    const { pool, cancel } = this.options
     server.cancelling++
     const over = () => pool.afterCancel(server)
     return cancel(server).then(over, over)
@@ -1440,45 +1194,22 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
   #leave(): void {
     if (this.#phase === 'leaving' || this.#phase === 'over') return
     const before = this.#phase
-    if (before === 'waiting') this.#options.pool.leave(this)
+    if (before === 'waiting') this.options.pool.leave(this)
     this.#leaveFill()
     this.#phase = 'leaving'
-    const server = this.#server
+    const server = this.server
     if (!server) this.#end()
-    else if (this.#open || this.#client.streaming > 0 || this.#copying) {
+    else if (this.#open || this.client.streaming > 0 || this.#copying) {
       // In the middle of a series, a message or a COPY: its state can't be told.
-      this.#server = null
-      server.holder = null
+      this.#upkeep.drop()
       // First over: what was cut off by the client itself is no news to it.
       this.#end()
       server.destroy(new Error('its client went away in the middle of a series'))
     } else if (this.#inFlight === 0 && before !== 'preparing') this.#putInOrder()
   }
 
-  /** Rolls back and forgets what the client left on its connection. */
   #putInOrder(): void {
-    const server = this.#server
-    if (!server || server.closed) this.#end()
-    else if (server.pipeline.status !== 'I')
-      this.#ask(server, 'ROLLBACK', answer => {
-        if (answer.status === 'I') this.#putInOrder()
-        else server.destroy(new Error('its transaction could not be rolled back'))
-      })
-    else if (this.#traces.touched !== 0 || this.#traces.keeps) {
-      this.#traces.forget()
-      if (this.#traces.indelible) server.retired = true
-      this.#ask(server, 'DISCARD ALL', answer => {
-        if ('error' in answer) {
-          server.destroy(new Error('it could not be cleaned'))
-          return
-        }
-        server.has = Values.none
-        server.sequencesOf = null
-        server.forgetStatements()
-        server.unnamed = null
-        this.#end()
-      })
-    } else this.#end()
+    this.#upkeep.putInOrder(() => this.#end())
   }
 
   #end(): void {
@@ -1488,9 +1219,8 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, H
     this.#fill?.onLost()
     // Of what is cut off nobody knows whether it is committed.
     this.#writes?.onLost()
-    this.#channels?.remove('*')
-    this.#giveBack()
-    this.#client.hangUp()
-    this.#options.onEnd(this)
+    this.#upkeep.end()
+    this.client.hangUp()
+    this.options.onEnd(this)
   }
 }
