@@ -74,6 +74,18 @@ describe('in the extended protocol', () => {
     }
   })
 
+  test('an unnamed statement that an answer brought can be bound again, though another was in the series', async () => {
+    a.send(...unnamed)
+    expect(await a.ready()).toEqual(['1', '2', ...answer(0)])
+    await set(1)
+    a.send(parse('', 'select 1'), flush())
+    await a.take(1)
+    for (const start of [[parse('', read)], []]) {
+      a.send(...start, bind('', ''), execute(), sync())
+      expect((await a.ready()).slice(start.length)).toEqual(['2', 'D(0)', 'C(SELECT 1)', 'Z I'])
+    }
+  })
+
   test('other values are other questions', async () => {
     a.send(parse('s', 'select v from t where id = $1'), sync())
     await a.ready()

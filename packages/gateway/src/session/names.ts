@@ -56,6 +56,13 @@ export class Names {
     this.#unnamed = unnamed
   }
 
+  /** It is this from now on: all that was sent has answered. */
+  putUnnamed(unnamed: Unnamed | null): void {
+    this.#steps = null
+    this.#unnamed = unnamed
+    this.#unnamedBefore = unnamed
+  }
+
   /**
    * An error has come in place of an answer: what stood there failed, and what stands behind it is skipped.
    *

@@ -825,8 +825,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, L
     if (answer === null) return false
     if (parses) this.#parsed(unit, description)
     else if (unit.kind === 'query') {
-      names.setUnnamed(null, this, 0)
-      names.unnamedSettled(this)
+      names.putUnnamed(null)
     }
     client.consume(unit.end - client.at + (unit.kind === 'run' && isWhole ? syncBytes : 0))
     this.#asksItself = false
@@ -879,8 +878,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, L
     if (nameStart === nameEnd) {
       // It is the unit's first message.
       const parse = bytes.slice(this.client.at, typesEnd)
-      names.setUnnamed({ parse, plan, ...(described === undefined ? {} : { described }) }, this, 0)
-      names.unnamedSettled(this)
+      names.putUnnamed({ parse, plan, ...(described === undefined ? {} : { described }) })
       return
     }
     const statement = makeStatement(bytes.subarray(textStart, typesEnd), plan)
@@ -1134,8 +1132,7 @@ export class Session implements SocketHandler, AnswerSink, Waiter, FillWaiter, L
     if (this.#inFlight > 0 || status === 'E') return false
     this.#names.delete(name)
     // As with any Query.
-    this.#names.setUnnamed(null, this, 0)
-    this.#names.unnamedSettled(this)
+    this.#names.putUnnamed(null)
     this.client.consume(this.client.length)
     this.client.say(commandComplete('DEALLOCATE'))
     this.client.say(readyForQuery(status))
