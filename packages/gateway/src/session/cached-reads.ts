@@ -17,7 +17,7 @@
  * It is asked when all of the client's earlier exchanges have answered, never before, so that a client sees what it has
  * written, and each time anew: between a question and the sending of a unit everything may have changed.
  *
- * Not here: when that is, and what is done then (session.ts); answers (cache/); verdicts (sql/reading/).
+ * Not here: when that is, and what is done then (caching.ts); answers (cache/); verdicts (sql/reading/).
  */
 
 import type { Lack, Wanted } from '../cache/cache.ts'

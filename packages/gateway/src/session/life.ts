@@ -39,6 +39,8 @@ export interface Life extends Holder {
   readonly client: Client
   readonly traces: Traces
   readonly phase: Phase
+  /** The server connection that it holds. */
+  readonly server: ServerConnection | null
   /** A moment between two units, for what the client has not asked for. */
   readonly isIdle: boolean
   joins(): void

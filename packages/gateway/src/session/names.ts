@@ -9,6 +9,9 @@
 import { namePrefix, type Statement } from '../origin/statement.ts'
 import type { StatementPlan } from '../sql/plan.ts'
 
+/** Prepared statements of one client. */
+export const mostNames = 10_000
+
 /** An unnamed statement: it is on a connection if that connection's `unnamed` is this object. */
 export interface Unnamed {
   /** The whole Parse message. */

@@ -15,7 +15,7 @@
  * The entry has one lease, so there is one refresh of it, and after one that failed a pause. Its clients never notice:
  * they are served what is stale until its time is over, and then ask by themselves.
  *
- * Not here: which answer is stale (cache/), when a session says it (session.ts), what is to spare (origin/pool.ts).
+ * Not here: which answer is stale (cache/), when a session says it (caching.ts), what is to spare (origin/pool.ts).
  */
 import { Bind, describe, execute, message, Parse, Query, sync } from '@sluice/wire'
 import type { Entry } from '../cache/entry.ts'

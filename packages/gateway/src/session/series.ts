@@ -24,6 +24,7 @@ import {
   message,
   Parse,
   parse,
+  Query,
 } from '@sluice/wire'
 import type { Exchange } from '../exchange/index.ts'
 import type { ServerConnection } from '../origin/server-connection.ts'
@@ -195,11 +196,23 @@ function rewritten(
   return message(Parse, of.subarray(5, textStart), Buffer.from(text, 'latin1'), of.subarray(textEnd))
 }
 
+/** Sends a simple Query whose text speaks of the gateway's own. */
+export function passQuery(
+  { names, onSignal, own, server }: Pick<Context, 'names' | 'onSignal' | 'own' | 'server'>,
+  plan: StatementPlan,
+  sent: Uint8Array,
+): void {
+  const asked = Buffer.from(sent.subarray(5, -1)).toString('latin1')
+  if ((plan.needs & Needs.backendSignal) !== 0) sendSignals(asked, null, onSignal)
+  const text = ownText(asked, plan, names, own)
+  server.send(message(Query, Buffer.from(`${text}\0`, 'latin1')))
+}
+
 /** Needs for which a text is not sent as it came. */
 export const rewrittenNeeds = Needs.backendSignal | Needs.statementNames | Needs.ownShow
 
 /** The text that the server gets: clients to signal, names of statements, and what the gateway knows are the gateway's. */
-export function ownText(text: string, plan: StatementPlan, names: Names, own: Own): string {
+function ownText(text: string, plan: StatementPlan, names: Names, own: Own): string {
   const isAlone = plan.statements === 1
   const shown = isAlone && plan.shows.length === 1 ? asSelect(plan.shows[0]!, own) : null
   if (shown !== null) return shown

@@ -91,6 +91,19 @@ export class Traces {
     this.touched |= Touches.sqlPrepare
   }
 
+  /** Only the tags of what was run tell what became of it. */
+  get wantsTags(): boolean {
+    return (this.touched & Touches.deallocate) !== 0 || this.unlistens.length > 0
+  }
+
+  /** @param rolledBack an error has ended the transaction */
+  onTags(tags: readonly string[], rolledBack: boolean): void {
+    for (const tag of tags)
+      if (tag === 'DISCARD ALL') this.unlistens = ['*']
+      else if (tag === 'ROLLBACK') this.unlistens = []
+    if (rolledBack) this.unlistens = []
+  }
+
   onPlan(plan: StatementPlan): void {
     if (plan.changesSchema) {
       if (plan.makesCode === 'yes' || this.#makesCode === 'no') this.#makesCode = plan.makesCode
