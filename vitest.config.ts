@@ -3,14 +3,15 @@ import { defineConfig } from 'vitest/config'
 const exclude = ['**/node_modules/**', '**/dist/**', '**/.sluice/**']
 
 /**
- * What has deadlines of its own, or a machine's ports, memory and processes to itself: one file after the other, after the
- * rest, of which two run at once.
+ * What has deadlines of its own, a machine's ports, memory and processes to itself, or counts what changes in a server
+ * that others use: one file after the other, after the rest, of which two run at once.
  */
 const alone = [
   'dev/**/*.test.ts',
   'test/*.test.ts',
   'test/{edge,monitor}/**/*.test.ts',
   'test/gateway/idle.test.ts',
+  'packages/gateway/src/catalogue/latest.test.ts',
 ]
 
 export default defineConfig({
