@@ -7,7 +7,7 @@
  *               │                 same question of another client's. Then it is asked again, or goes to the origin
  *               └─▶ the origin ──send──▶ its answer is kept, if it may be (a fill); what it writes is noted
  *
- * It is made when there is something to ask or to note: where caching is off, sessions have none.
+ * It is made when there is something to ask, to note, or to tell (SHOW): most sessions without caching have none.
  *
  * Not here: what is found and why not (cached-reads.ts), what is noted of writes (own-writes.ts), when a unit is whole
  * and where else it goes (units.ts).
@@ -27,9 +27,10 @@ import { Asker } from './asking.ts'
 import { BoundValues } from './bound-values.ts'
 import { answerTo, CachedReads } from './cached-reads.ts'
 import { describedBy } from './description.ts'
+import type { Exchanges } from './exchanges.ts'
 import type { Life } from './life.ts'
 import { nameAt } from './name-at.ts'
-import { mostNames, type Names, type Unnamed } from './names.ts'
+import { mostNames, type Unnamed } from './names.ts'
 import { OwnWrites, type Sent } from './own-writes.ts'
 import { ReadUnit } from './read-unit.ts'
 import { runsNext } from './runs-next.ts'
@@ -43,13 +44,8 @@ const unseen = { plan: null, bytes: new Uint8Array(0), start: 0, end: 0 }
 /** What is found in the next unit: one for all sessions, for only one at a time takes one. */
 const unit = new ReadUnit()
 
-/** The units of a session, as its caching sees them. */
+/** Who takes units, as caching sees it. */
 export interface Taking {
-  readonly names: Names
-  /** Exchanges that were begun and have not ended. */
-  readonly inFlight: number
-  /** The series that was begun at the origin and has not got its Sync. */
-  readonly open: Exchange | null
   /** What the client has done that makes its answers others than anybody's; null if nothing has. */
   readonly apart: Outcome | null
   /** What finds the plans of this client's texts, until another session takes something. */
@@ -58,6 +54,7 @@ export interface Taking {
 
 export class Caching implements FillWaiter {
   readonly #life: Life
+  readonly #exchanges: Exchanges
   readonly #units: Taking
   /** Its questions to the cache, and what its transaction writes; null until there is something to ask or to note. */
   #reads: CachedReads | null = null
@@ -73,8 +70,9 @@ export class Caching implements FillWaiter {
   /** The next unit goes to the origin: who was to answer it did not. */
   #asksItself = false
 
-  constructor(life: Life, units: Taking) {
+  constructor(life: Life, exchanges: Exchanges, units: Taking) {
     this.#life = life
+    this.#exchanges = exchanges
     this.#units = units
   }
 
@@ -95,7 +93,8 @@ export class Caching implements FillWaiter {
     if (text === null) return 'the origin'
     this.#reads ??= new CachedReads(reads, this.#asks)
     if (unit.kind === 'prepare') return this.#prepareHere(text) ? 'answered' : 'the origin'
-    const { apart, inFlight, open } = this.#units
+    const { apart } = this.#units
+    const { open, size } = this.#exchanges
     const found = apart
       ? this.#reads.refuse(text, apart)
       : this.#reads.find(unit, text, traces.wants, client.told)
@@ -104,7 +103,7 @@ export class Caching implements FillWaiter {
       if ((text.plan.needs & Needs.ownShow) !== 0) this.#reads.forget()
       return 'the origin'
     }
-    if (inFlight > 0 && !open) {
+    if (size > 0 && !open) {
       // What is in flight may change it: looked up again when that has answered.
       this.#life.awaits()
       return 'waits'
@@ -135,7 +134,7 @@ export class Caching implements FillWaiter {
       return new Text(bytes, ends, this.#units.planOf())
     }
     const name = nameAt(bytes, unit.nameStart, unit.nameEnd)
-    const { names } = this.#units
+    const { names } = this.#exchanges
     if (name === '' && names.unnamedInFlight) return null
     const statement = name === '' ? names.unnamed : names.get(name)
     return statement ? textOf(statement) : null
@@ -144,7 +143,7 @@ export class Caching implements FillWaiter {
   /** Says what was kept, and takes the unit; false if that is not all that the client asks for. */
   #say(entry: Entry, joined: boolean): boolean {
     const { client } = this.#life
-    const { names, open } = this.#units
+    const { names, open } = this.#exchanges
     const parses = unit.kind === 'run' && unit.textStart >= 0
     const isNamed = unit.nameEnd > unit.nameStart
     const isDescribed = parses || unit.steps.includes('statement described')
@@ -175,8 +174,8 @@ export class Caching implements FillWaiter {
   /** Answers a Parse, and a Describe of its statement, as the origin would. */
   #prepareHere(text: Text): boolean {
     const { client } = this.#life
-    const { apart, inFlight, open } = this.#units
-    if (open || inFlight > 0 || text.plan.needs !== 0 || apart !== null) return false
+    const { open, size } = this.#exchanges
+    if (open || size > 0 || text.plan.needs !== 0 || this.#units.apart !== null) return false
     const description = this.#descriptionOf(text)
     if (description === null || !this.#mayName()) return false
     this.#parsed(description)
@@ -197,7 +196,7 @@ export class Caching implements FillWaiter {
   #mayName(): boolean {
     const { bytes, nameStart, nameEnd } = unit
     if (nameStart === nameEnd) return true
-    const { names } = this.#units
+    const { names } = this.#exchanges
     return names.size < mostNames && names.get(nameAt(bytes, nameStart, nameEnd)) === undefined
   }
 
@@ -205,7 +204,7 @@ export class Caching implements FillWaiter {
   #parsed(description: readonly Uint8Array[] | null): void {
     const { client, options, traces } = this.#life
     const { bytes, nameStart, nameEnd, textStart, textEnd, typesEnd } = unit
-    const { names } = this.#units
+    const { names } = this.#exchanges
     const plan = this.#units.planOf()(bytes, textStart, textEnd)
     const described = description ? describedBy(description) : undefined
     if (nameStart === nameEnd) {
@@ -262,9 +261,9 @@ export class Caching implements FillWaiter {
     const { client, options, server, traces } = this.#life
     const wants = this.#wantsThen
     if (options.reads === null || wants === null || traces.pins.length > 0) return null
-    const { inFlight, open } = this.#units
+    const { open, size } = this.#exchanges
     // What is in flight may have begun a transaction, and set names in it.
-    if (inFlight !== 1 || server?.pipeline.status !== 'I' || open?.executes) return null
+    if (size !== 1 || server?.pipeline.status !== 'I' || open?.executes) return null
     this.#reads ??= new CachedReads(options.reads, this.#asks)
     return this.#reads.describing(textOf(statement), wants, client.told)
   }
@@ -316,7 +315,7 @@ export class Caching implements FillWaiter {
     const wants = this.#wantsThen
     // What comes behind it in its series may be in other names.
     this.#wantsThen = traces.settled
-    const moment = { exchange: exchange.number, isAlone: this.#units.inFlight === 1, isInBlock }
+    const moment = { exchange: exchange.number, isAlone: this.#exchanges.size === 1, isInBlock }
     if (this.#writes.onSent(sent, { ...moment, wants, told: client.told })) exchange.commits = true
   }
 

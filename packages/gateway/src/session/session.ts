@@ -14,10 +14,10 @@
  *
  * The connection goes back when nothing that was sent owes an answer and ReadyForQuery said I, and never else.
  *
- *     client.ts    the client's bytes                        traces.ts   what is left behind
- *     units.ts     units, and the exchanges in flight        names.ts    its prepared statements
- *      caching.ts  what the cache has to do with them        life.ts     the phases, and who moves them
- *      upkeep.ts   the server connection that is held
+ *     client.ts    the client's bytes                        traces.ts    what is left behind
+ *     units.ts     the next unit, and what it needs          names.ts     its prepared statements
+ *     caching.ts   what the cache has to do with it          life.ts      the phases, and who moves them
+ *     exchanges.ts what is in flight                         upkeep.ts    the server connection that is held
  *
  * Here is what holds them together: when something is taken, time-outs and cancels, and how a session ends.
  * Not here: who waits how long (origin/pool.ts), login (front/).
@@ -31,12 +31,13 @@ import type { Values } from '../origin/values.ts'
 import type { Socket, SocketHandler } from '../transport/transport.ts'
 import { Client } from './client.ts'
 import { canceled, idleInTransaction, queryTimedOut, refused, serverLost } from './errors.ts'
+import { Exchanges } from './exchanges.ts'
 import type { Life, Phase } from './life.ts'
 import type { SessionOptions } from './options.ts'
 import type { Signal } from './signals.ts'
 import { Traces } from './traces.ts'
 import { Units } from './units.ts'
-import type { Upkeep } from './upkeep.ts'
+import { Upkeep } from './upkeep.ts'
 
 /** What a client's session starts with. */
 export interface SessionStart {
@@ -61,6 +62,8 @@ export class Session implements SocketHandler, Waiter, Life {
   readonly client: Client
   /** Why it keeps its server connection, if it does. */
   readonly traces: Traces
+  readonly #upkeep: Upkeep
+  readonly #exchanges: Exchanges
   readonly #units: Units
   #phase: Phase = 'ready'
   /** query_timeout has passed, and a cancel request is on its way. */
@@ -74,17 +77,15 @@ export class Session implements SocketHandler, Waiter, Life {
     this.key = key
     this.client = new Client(socket, told)
     this.traces = new Traces(options, base)
-    this.#units = new Units(this)
+    this.#upkeep = new Upkeep(this)
+    this.#exchanges = new Exchanges(this, this.#upkeep)
+    this.#units = new Units(this, this.#exchanges, this.#upkeep)
     socket.handler = this
   }
 
   /** What it was told last. */
   get told(): Values {
     return this.client.told
-  }
-
-  get #upkeep(): Upkeep {
-    return this.#units.upkeep
   }
 
   get server(): ServerConnection | null {
@@ -96,7 +97,7 @@ export class Session implements SocketHandler, Waiter, Life {
   }
 
   get isIdle(): boolean {
-    return this.#phase === 'ready' && this.#units.inFlight === 0
+    return this.#phase === 'ready' && this.#exchanges.size === 0
   }
 
   /** Nothing of it is under way on a server connection: it may be ended without harm. */
@@ -148,7 +149,7 @@ export class Session implements SocketHandler, Waiter, Life {
   }
 
   #takes(): boolean {
-    if (this.#phase === 'ready') return this.#units.inFlight < mostInFlight
+    if (this.#phase === 'ready') return this.#exchanges.size < mostInFlight
     return this.#phase === 'awaiting' && this.client.streaming > 0
   }
 
@@ -194,7 +195,7 @@ export class Session implements SocketHandler, Waiter, Life {
     if (this.#phase === 'leaving') this.#putInOrder()
     else {
       this.#phase = 'ready'
-      this.#units.onQuiet(server)
+      this.#exchanges.onQuiet(server)
     }
   }
 
@@ -222,7 +223,7 @@ export class Session implements SocketHandler, Waiter, Life {
   }
 
   onFed(settled: boolean): void {
-    if (settled && this.#units.inFlight === 0) this.onQuiet()
+    if (settled && this.#exchanges.size === 0) this.onQuiet()
     if ((this.client.there > 0 || this.client.ended) && this.#phase === 'ready') this.#run()
   }
 
@@ -254,7 +255,7 @@ export class Session implements SocketHandler, Waiter, Life {
       this.options.pool.leave(this)
       this.onRefused(canceled())
     } else if (this.#phase === 'joining') {
-      this.#units.leaveFill()
+      this.#exchanges.caching?.leaveFill()
       this.onRefused(canceled())
     } else if (server && this.#upkeep.refusePreparation(canceled())) {
       // A Parse may wait for a lock, as the client's own would.
@@ -262,7 +263,7 @@ export class Session implements SocketHandler, Waiter, Life {
     } else if (this.#phase === 'preparing') {
       // What is under way is ours and goes on; the client's unit waits behind it, if there is one.
       if (!this.#upkeep.readyKept) this.refuseWaiting(canceled())
-    } else if (server && this.#units.inFlight > 0) await this.#cancelOn(server)
+    } else if (server && this.#exchanges.size > 0) await this.#cancelOn(server)
   }
 
   #cancelOn(server: ServerConnection): Promise<void> {
@@ -278,8 +279,8 @@ export class Session implements SocketHandler, Waiter, Life {
     if (!server || this.#phase === 'over') return
     const { queryTimeoutMs, idleInTransactionTimeoutMs } = this.options
     const forMs = now - since
-    if (prepares || server.pipeline.head?.sink === this.#units) {
-      if (queryTimeoutMs === 0 || forMs <= queryTimeoutMs || this.#units.copying) return
+    if (prepares || server.pipeline.head?.sink === this.#exchanges) {
+      if (queryTimeoutMs === 0 || forMs <= queryTimeoutMs || this.#exchanges.copying) return
       if (!this.#timedOut) {
         this.#timedOut = true
         this.#upkeep.refusePreparation(queryTimedOut(queryTimeoutMs))
@@ -316,7 +317,7 @@ export class Session implements SocketHandler, Waiter, Life {
     // Nothing more is said, so a client that does not read must not keep it.
     const server = this.server
     server?.resume()
-    if (server && (this.#units.inFlight > 0 || this.#upkeep.prepares)) void this.#cancelOn(server)
+    if (server && (this.#exchanges.size > 0 || this.#upkeep.prepares)) void this.#cancelOn(server)
     this.#leave()
   }
 
@@ -330,16 +331,17 @@ export class Session implements SocketHandler, Waiter, Life {
     if (this.#phase === 'leaving' || this.#phase === 'over') return
     const before = this.#phase
     if (before === 'waiting') this.options.pool.leave(this)
-    this.#units.leaveFill()
+    this.#exchanges.caching?.leaveFill()
     this.#phase = 'leaving'
     const server = this.server
     if (!server) this.#end()
-    else if (this.#units.isCut) {
+    else if (this.#exchanges.open || this.client.streaming > 0 || this.#exchanges.copying) {
+      // In the middle of a series, a message or a COPY: its state can't be told.
       this.#upkeep.drop()
       // First over: what was cut off by the client itself is no news to it.
       this.#end()
       server.destroy(new Error('its client went away in the middle of a series'))
-    } else if (this.#units.inFlight === 0 && before !== 'preparing') this.#putInOrder()
+    } else if (this.#exchanges.size === 0 && before !== 'preparing') this.#putInOrder()
   }
 
   #putInOrder(): void {
@@ -349,7 +351,8 @@ export class Session implements SocketHandler, Waiter, Life {
   #end(): void {
     if (this.#phase === 'over') return
     this.#phase = 'over'
-    this.#units.end()
+    this.#exchanges.caching?.end()
+    this.#upkeep.end()
     this.client.hangUp()
     this.options.onEnd(this)
   }

@@ -48,7 +48,6 @@ const wasCanceled = (answer: OwnAnswer) => 'error' in answer && answer.error.cod
 
 export class Upkeep {
   readonly #life: Life
-  readonly #names: Names
   #server: ServerConnection | null = null
   /** Since when the connection is in its present state: in flight, or idle in a transaction. */
   #since = 0
@@ -63,9 +62,8 @@ export class Upkeep {
   /** Null until it listens. */
   #channels: Channels | null = null
 
-  constructor(life: Life, names: Names) {
+  constructor(life: Life) {
     this.#life = life
-    this.#names = names
   }
 
   get server(): ServerConnection | null {
@@ -163,8 +161,13 @@ export class Upkeep {
     })
   }
 
-  /** Prepares what the unit that comes next uses and the connection lacks. */
-  prepare(server: ServerConnection, lacks: readonly Statement[], unnamed: Unnamed | null): void {
+  /** Prepares what the unit that comes next uses and the connection lacks. @param names in which errors speak of it */
+  prepare(
+    server: ServerConnection,
+    names: Names,
+    lacks: readonly Statement[],
+    unnamed: Unnamed | null,
+  ): void {
     const life = this.#life
     const preparation: { refusal: Refusal | null } = { refusal: null }
     this.#preparation = preparation
@@ -177,7 +180,7 @@ export class Upkeep {
       if ('error' in outcome && outcome.inPlace && this.#server?.pipeline.status === 'I')
         this.#preparesWithin = true
       else if ('error' in outcome) {
-        const message = this.#names.inClientsWords(outcome.error.message) ?? outcome.error.message
+        const message = names.inClientsWords(outcome.error.message) ?? outcome.error.message
         life.refuse({ ...outcome.error, message })
       }
       life.goOn()
