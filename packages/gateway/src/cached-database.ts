@@ -27,8 +27,7 @@ export interface CachedDatabaseOptions {
   readonly stamps: Stamps
   /** Of all databases. */
   readonly contexts: Contexts
-  /** An opaque commit has this number: to be told when it has passed. */
-  /** @param again it is one that had a number before */
+  /** An opaque commit has this number: to be told when it has passed. @param again it had one before */
   onOpaque(number: number, cause: string, again: boolean): void
   /** Server connections start with other settings by now. */
   onRoleSettings(): void
@@ -100,6 +99,11 @@ export class CachedDatabase {
    */
   catalogue(now: number): Catalogue | null {
     return this.#catalogue.get(now) ?? this.#catalogue.last
+  }
+
+  /** Somebody is about to ask: what names mean is read meanwhile. */
+  warm(now: number): void {
+    this.#catalogue.get(now)
   }
 
   /** Why nothing is known of it; null if it is being read. */

@@ -147,8 +147,7 @@ export class DatabaseReads implements ReadCache, InvalidationSink {
 
   /** How many clients the database has. */
   set clients(count: number) {
-    // Who comes is about to ask: what names mean is read meanwhile.
-    if (count > this.#clients && !this.#options.caching.disabled) this.#database.catalogue(this.now)
+    if (count > this.#clients && !this.#options.caching.disabled) this.#database.warm(this.now)
     this.#clients = count
     // Nobody needs a stream for what is not kept.
     this.#invalidation.clients = this.#options.caching.disabled ? 0 : count

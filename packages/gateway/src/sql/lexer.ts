@@ -7,10 +7,11 @@ export const quote = 0x27
 export const doubleQuote = 0x22
 export const dollar = 0x24
 export const backslash = 0x5c
-const dash = 0x2d
-const slash = 0x2f
-const star = 0x2a
-const dot = 0x2e
+export const dash = 0x2d
+export const slash = 0x2f
+export const star = 0x2a
+export const dot = 0x2e
+export const semicolon = 0x3b
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
 

@@ -37,6 +37,7 @@ import {
   isWordPart,
   isWordStart,
   quote,
+  star,
 } from './lexer.ts'
 
 // What a token is, by its first byte; 0: an operator, or a part of one.
@@ -65,7 +66,6 @@ kinds[0x2d] = dash
 kinds[0x2f] = slash
 kinds[0x2e] = dot
 
-const star = 0x2a
 const ampersand = 0x26
 const nul = 0
 // What a string may begin with.

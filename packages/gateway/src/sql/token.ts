@@ -5,7 +5,9 @@
 import {
   backslashMatters,
   continued,
+  dash,
   dollar,
+  dot,
   doubleQuote,
   endOfBlockComment,
   endOfDollarQuoted,
@@ -18,12 +20,10 @@ import {
   isWordPart,
   isWordStart,
   quote,
+  slash,
+  star,
 } from './lexer.ts'
 
-const dash = 0x2d
-const slash = 0x2f
-const star = 0x2a
-const dot = 0x2e
 const ampersand = 0x26
 
 export interface Token {

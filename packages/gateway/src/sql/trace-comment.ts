@@ -9,12 +9,8 @@
  * Source: the specification of SQLCommenter, "Format": pairs of a key and a value in single quotes, at the end.
  */
 
-import { isSpace, quote } from './lexer.ts'
+import { isSpace, quote, semicolon, slash, star } from './lexer.ts'
 import { tokenAt } from './token.ts'
-
-const slash = 0x2f
-const star = 0x2a
-const semicolon = 0x3b
 
 const mostBytes = 2_000
 const pair = String.raw`[\w%.~-]+='(?:[^'\\]|\\.)*'`

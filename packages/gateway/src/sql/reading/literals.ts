@@ -15,7 +15,9 @@
 import { hashOf } from '../hash.ts'
 import {
   continued,
+  dash,
   dollar,
+  dot,
   doubleQuote,
   endOfBlockComment,
   endOfDollarQuoted,
@@ -28,12 +30,10 @@ import {
   isWordPart,
   isWordStart,
   quote,
+  slash,
+  star,
 } from '../lexer.ts'
 
-const dash = 0x2d
-const slash = 0x2f
-const star = 0x2a
-const dot = 0x2e
 const blank = 0x20
 const lowerE = 0x65
 // What stands for a number; no text that PostgreSQL accepts has such bytes outside quotes.
