@@ -2,12 +2,19 @@
  * Commits that the stream shows and no snapshot sees yet. What is read in between is old, and comes after what the stream
  * has told: it may be kept only as long as the commit is not visible.
  */
-import { type Postgres, startPostgres } from '@sluice/dev'
+import type { Postgres } from '@sluice/dev'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { CachingLine } from '../../support/caching-line.ts'
 import { PhysicalReceiver } from '../../support/physical-receiver.ts'
-import { createDatabase, type TestDatabase } from '../../support/postgres.ts'
+import { createDatabase } from '../../support/postgres.ts'
 import { type RawClient, rawClient } from '../../support/raw-client.ts'
+import {
+  processThatWaits,
+  schema,
+  standbyName,
+  startWithStandby,
+  waits,
+} from '../../support/waiting-commits.ts'
 
 const read = 'select v from t where id = 1'
 const answer = (v: number) => ['T(v)', `D(${v})`, 'C(SELECT 1)', 'Z I']
@@ -15,34 +22,14 @@ const answer = (v: number) => ['T(v)', `D(${v})`, 'C(SELECT 1)', 'Z I']
 describe('a commit that waits for its standby', () => {
   let postgres: Postgres
   beforeAll(async () => {
-    postgres = await startPostgres({
-      settings: {
-        ...{ fsync: 'off', wal_level: 'logical', synchronous_standby_names: 'standby' },
-        // Who is to wait says so.
-        synchronous_commit: 'local',
-      },
-    })
+    postgres = await startWithStandby()
   })
   afterAll(() => postgres.stop())
-
-  const schema = 'create table t (id int primary key, v int); insert into t values (1, 0)'
-  const waits = 'set synchronous_commit = on; update t set v = 1 where id = 1'
-
-  async function processThatWaits(database: TestDatabase): Promise<number> {
-    const waiting = async () =>
-      (
-        await database.query(
-          `select pid from pg_stat_activity where wait_event = 'SyncRep' and datname = current_database()`,
-        )
-      )[0]?.pid
-    await expect.poll(waiting, { timeout: 20_000 }).toBeDefined()
-    return waiting()
-  }
 
   test('ends what was read after it was told, when it becomes visible', async () => {
     await using database = await createDatabase(postgres.url)
     await database.query(schema)
-    await using standby = await PhysicalReceiver.start(postgres.url, 'standby')
+    await using standby = await PhysicalReceiver.start(postgres.url, standbyName)
     await using line = await CachingLine.start(database.url)
     const client = await line.connect()
     await line.untilKept(client, read)
@@ -94,7 +81,7 @@ describe('a commit that waits for its standby', () => {
     )
     for (const _ of [1, 2, 3]) expect(await client.query(read)).toEqual(answer(0))
     expect(await line.keeps(client, read)).toBe(false)
-    await using standby = await PhysicalReceiver.start(postgres.url, 'standby')
+    await using standby = await PhysicalReceiver.start(postgres.url, standbyName)
     standby.release()
     await update
     expect(await client.query(read)).toEqual(answer(1))

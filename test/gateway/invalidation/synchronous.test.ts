@@ -1,22 +1,21 @@
 /** Commits that the stream shows and no snapshot sees: PostgreSQL waits for a standby. */
 
-import { setTimeout as pause } from 'node:timers/promises'
-import { type Postgres, startPostgres } from '@sluice/dev'
+import type { Postgres } from '@sluice/dev'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { InvalidationLab, labOf } from '../../support/invalidation-lab.ts'
 import { PhysicalReceiver } from '../../support/physical-receiver.ts'
-import type { TestDatabase } from '../../support/postgres.ts'
+import {
+  processThatWaits,
+  schema,
+  standbyName,
+  startWithStandby,
+  waits,
+} from '../../support/waiting-commits.ts'
 
 let postgres: Postgres
 beforeAll(async () => {
-  postgres = await startPostgres({
-    settings: {
-      ...{ fsync: 'off', wal_level: 'logical', synchronous_standby_names: 'standby' },
-      // Who is to wait says so.
-      synchronous_commit: 'local',
-    },
-  })
+  postgres = await startWithStandby()
 })
 afterAll(() => postgres.stop())
 
@@ -26,25 +25,11 @@ async function client(url: string): Promise<pg.Client & AsyncDisposable> {
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() })
 }
 
-/** The process whose commit waits. */
-async function waitsForStandby(database: TestDatabase): Promise<number> {
-  for (;;) {
-    const [waiting] = await database.query(
-      `select pid from pg_stat_activity where wait_event = 'SyncRep' and datname = current_database()`,
-    )
-    if (waiting) return waiting.pid
-    await pause(20)
-  }
-}
-
-const waits = 'set synchronous_commit = on; update t set v = 1 where id = 1'
-const schema = 'create table t (id int primary key, v int); insert into t values (1, 0)'
-
 describe('a commit that waits for its standby', () => {
   test('is told when it is shown and again when it is visible, and nothing before it passes', async () => {
     await using at = await labOf(schema, {}, postgres.url)
     await at.lab.covers('t')
-    await using standby = await PhysicalReceiver.start(postgres.url, 'standby')
+    await using standby = await PhysicalReceiver.start(postgres.url, standbyName)
     standby.hold()
     const update = at.query(waits)
     await at.lab.running(({ unsettled }) => unsettled === 1)
@@ -79,14 +64,14 @@ describe('a commit that waits for its standby', () => {
     await at.lab.until(() => at.lab.phase.at === 'opening' && at.lab.phase.heldBy?.processId !== undefined)
     await first.query('rollback')
     const update = at.query(waits)
-    const processId = await waitsForStandby(at)
+    const processId = await processThatWaits(at)
     await second.query('rollback')
     // Whether the replication slot is made or not: what keeps its table waiting is named.
     const heldBy = ({ phase } = at.lab) =>
       phase.at === 'opening' ? phase.heldBy : phase.at === 'running' ? phase.quarantine?.heldBy : null
     await at.lab.until(() => heldBy()?.processId === processId)
     expect(at.lab.covered.size).toBe(0)
-    await using standby = await PhysicalReceiver.start(postgres.url, 'standby')
+    await using standby = await PhysicalReceiver.start(postgres.url, standbyName)
     standby.release()
     await update
     await at.lab.covers('t')
